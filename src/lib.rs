@@ -1,1 +1,16 @@
-//! Orgpass.
+//! Orgpass: a sidecar authenticating reverse proxy for Salesforce.
+//!
+//! # Layout, in reading order
+//! - [`connection`]: the words: tenant, user, generation, status, cause
+//! - [`secret`]: the one type that carries a credential
+//! - [`vault`]: sealing and opening what the store keeps
+//! - [`store`]: where connections live: Redis or an embedded file
+//! - [`metrics`]: every metric
+//! - [`settings`]: how a module reads its section of the configuration
+
+pub mod connection;
+pub mod metrics;
+pub mod secret;
+pub mod settings;
+pub mod store;
+pub mod vault;

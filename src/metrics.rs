@@ -1,0 +1,228 @@
+//! Every metric, with its full name and help text in one place, grouped by who counts it. Labels come from enums only,
+//! so that their number is bounded by types; a tenant is never a label.
+
+use std::time::Duration;
+
+use prometheus::{
+    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder,
+};
+
+/// From the proxy's own cost to a query that runs into Salesforce's ten minutes.
+const REQUEST_BUCKETS: &[f64] =
+    &[0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0];
+/// A token endpoint answers in tenths of a second and is given at most 45 s.
+const EXCHANGE_BUCKETS: &[f64] = &[0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 45.0];
+/// A store answers in fractions of a millisecond; its time-out is two seconds by default.
+const STORE_BUCKETS: &[f64] = &[0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 2.0, 5.0];
+
+/// All metrics of one process.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    /// What the proxy counts.
+    pub requests: RequestMetrics,
+    /// What the token engine counts.
+    pub tokens: TokenMetrics,
+    /// What the store counts.
+    pub store: StoreMetrics,
+}
+
+/// Metrics of the data path.
+#[derive(Clone, Debug)]
+pub struct RequestMetrics {
+    /// `orgpass_requests_total{api,method,status,outcome}`
+    pub requests: IntCounterVec,
+    /// `orgpass_request_duration_seconds{api}`
+    pub request_duration: HistogramVec,
+    /// `orgpass_upstream_duration_seconds{api}`
+    pub upstream_duration: HistogramVec,
+    /// `orgpass_replays_total{result}`
+    pub replays: IntCounterVec,
+    /// `orgpass_requests_in_flight`
+    pub in_flight: IntGauge,
+    /// `orgpass_replay_buffer_bytes`
+    pub replay_buffer_bytes: IntGauge,
+    /// `orgpass_access_log_dropped_total`
+    pub log_dropped: IntCounter,
+}
+
+/// Metrics of the token engine.
+#[derive(Clone, Debug)]
+pub struct TokenMetrics {
+    /// `orgpass_exchanges_total{grant,result}`
+    pub exchanges: IntCounterVec,
+    /// `orgpass_exchange_duration_seconds`
+    pub exchange_duration: Histogram,
+    /// `orgpass_connections{status}`
+    pub connections: IntGaugeVec,
+    /// `orgpass_token_cache_entries`
+    pub cache_entries: IntGauge,
+    /// `orgpass_adopted_generations_total`
+    pub adopted: IntCounter,
+}
+
+/// Metrics of the store.
+#[derive(Clone, Debug)]
+pub struct StoreMetrics {
+    /// `orgpass_store_up`
+    pub up: IntGauge,
+    /// `orgpass_store_operation_duration_seconds{operation}`
+    pub operation_duration: HistogramVec,
+    /// `orgpass_store_rollbacks_total`
+    pub rollbacks: IntCounter,
+}
+
+impl Metrics {
+    /// Makes and registers every metric.
+    pub fn new() -> Self {
+        let r = Registry::new();
+        let build = gauge_vec(&r, "orgpass_build_info", "The running version; always 1.", &["version"]);
+        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        Self {
+            requests: RequestMetrics {
+                requests: counter_vec(
+                    &r,
+                    "orgpass_requests_total",
+                    "Requests by API family, method, status sent to the caller, and outcome.",
+                    &["api", "method", "status", "outcome"],
+                ),
+                request_duration: histogram_vec(
+                    &r,
+                    "orgpass_request_duration_seconds",
+                    "From the request's head to the last byte of its response.",
+                    &["api"],
+                    REQUEST_BUCKETS,
+                ),
+                upstream_duration: histogram_vec(
+                    &r,
+                    "orgpass_upstream_duration_seconds",
+                    "From sending a request to the org until the head of its response.",
+                    &["api"],
+                    REQUEST_BUCKETS,
+                ),
+                replays: counter_vec(
+                    &r,
+                    "orgpass_replays_total",
+                    "Requests that met a dead session, by what came of sending them again.",
+                    &["result"],
+                ),
+                in_flight: gauge(&r, "orgpass_requests_in_flight", "Requests whose response has not ended."),
+                replay_buffer_bytes: gauge(
+                    &r,
+                    "orgpass_replay_buffer_bytes",
+                    "Memory that request bodies take while they may have to be sent again.",
+                ),
+                log_dropped: counter(
+                    &r,
+                    "orgpass_access_log_dropped_total",
+                    "Access log lines dropped because the log's reader is too slow.",
+                ),
+            },
+            tokens: TokenMetrics {
+                exchanges: counter_vec(
+                    &r,
+                    "orgpass_exchanges_total",
+                    "Calls to a token endpoint, by grant and result.",
+                    &["grant", "result"],
+                ),
+                exchange_duration: histogram(
+                    &r,
+                    "orgpass_exchange_duration_seconds",
+                    "Duration of calls to a token endpoint.",
+                    EXCHANGE_BUCKETS,
+                ),
+                connections: gauge_vec(
+                    &r,
+                    "orgpass_connections",
+                    "Connections that this process holds in memory, by status.",
+                    &["status"],
+                ),
+                cache_entries: gauge(&r, "orgpass_token_cache_entries", "Sessions held in memory."),
+                adopted: counter(
+                    &r,
+                    "orgpass_adopted_generations_total",
+                    "Newer generations found in the store instead of being exchanged for.",
+                ),
+            },
+            store: StoreMetrics {
+                up: gauge(&r, "orgpass_store_up", "1 while the store answers, else 0."),
+                operation_duration: histogram_vec(
+                    &r,
+                    "orgpass_store_operation_duration_seconds",
+                    "Duration of store operations.",
+                    &["operation"],
+                    STORE_BUCKETS,
+                ),
+                rollbacks: counter(
+                    &r,
+                    "orgpass_store_rollbacks_total",
+                    "Times that the store held an older generation than this process had seen.",
+                ),
+            },
+            registry: r,
+        }
+    }
+
+    /// All metrics in Prometheus' text form.
+    pub fn render(&self) -> String {
+        let mut text = Vec::with_capacity(16 * 1024);
+        TextEncoder::new()
+            .encode(&self.registry.gather(), &mut text)
+            .expect("encoding into memory works for registered metrics");
+        String::from_utf8(text).expect("the text form is UTF-8")
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl StoreMetrics {
+    /// Records one store operation.
+    pub fn record(&self, operation: &'static str, took: Duration, answered: bool) {
+        self.operation_duration.with_label_values(&[operation]).observe(took.as_secs_f64());
+        self.up.set(i64::from(answered));
+    }
+}
+
+const VALID: &str = "names and labels are valid and registered once";
+
+fn counter(registry: &Registry, name: &str, help: &str) -> IntCounter {
+    let metric = IntCounter::new(name, help).expect(VALID);
+    registry.register(Box::new(metric.clone())).expect(VALID);
+    metric
+}
+
+fn counter_vec(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
+    let metric = IntCounterVec::new(Opts::new(name, help), labels).expect(VALID);
+    registry.register(Box::new(metric.clone())).expect(VALID);
+    metric
+}
+
+fn gauge(registry: &Registry, name: &str, help: &str) -> IntGauge {
+    let metric = IntGauge::new(name, help).expect(VALID);
+    registry.register(Box::new(metric.clone())).expect(VALID);
+    metric
+}
+
+fn gauge_vec(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
+    let metric = IntGaugeVec::new(Opts::new(name, help), labels).expect(VALID);
+    registry.register(Box::new(metric.clone())).expect(VALID);
+    metric
+}
+
+fn histogram(registry: &Registry, name: &str, help: &str, buckets: &[f64]) -> Histogram {
+    let metric = Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets.to_vec())).expect(VALID);
+    registry.register(Box::new(metric.clone())).expect(VALID);
+    metric
+}
+
+fn histogram_vec(registry: &Registry, name: &str, help: &str, labels: &[&str], buckets: &[f64]) -> HistogramVec {
+    let opts = HistogramOpts::new(name, help).buckets(buckets.to_vec());
+    let metric = HistogramVec::new(opts, labels).expect(VALID);
+    registry.register(Box::new(metric.clone())).expect(VALID);
+    metric
+}

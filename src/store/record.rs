@@ -1,0 +1,142 @@
+//! The clear part of a stored connection and the small values that guard it.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::connection::{Cause, Generation, Status};
+use crate::secret::Secret;
+
+/// Milliseconds since the epoch by the store's own clock. Compared only with other times of the same store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct StoreTime(pub u64);
+
+impl StoreTime {
+    /// Milliseconds from `earlier` to this time; zero if the clock went back.
+    pub fn millis_since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+/// How a connection earns tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GrantKind {
+    /// By a refresh token.
+    RefreshToken,
+    /// Not at all: an access token was imported alone.
+    AccessToken,
+}
+
+impl GrantKind {
+    /// Every kind, for metrics.
+    pub const ALL: [Self; 2] = [Self::RefreshToken, Self::AccessToken];
+
+    /// The word used in the store, metrics and output.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::RefreshToken => "refresh_token",
+            Self::AccessToken => "access_token",
+        }
+    }
+}
+
+/// Names a refresh token without giving it away: half of its SHA-256, in hex.
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Fingerprint(String);
+
+impl Fingerprint {
+    /// The fingerprint of a refresh token.
+    pub fn of(token: &Secret<String>) -> Self {
+        let digest = Sha256::digest(token.expose().as_bytes());
+        Self(hex(&digest[..16]))
+    }
+
+    /// The text as stored.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Names one attempt at an exchange, so that a write repeated after a lost reply is known as done.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct AttemptId(String);
+
+/// Names one process as the holder of leases.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Owner(String);
+
+macro_rules! random_id {
+    ($type:ty) => {
+        impl $type {
+            /// A new random name.
+            pub fn random() -> Self {
+                let mut bytes = [0; 16];
+                getrandom::fill(&mut bytes).expect("the operating system's random source works");
+                Self(hex(&bytes))
+            }
+
+            /// The text as stored.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl From<String> for $type {
+            fn from(stored: String) -> Self {
+                Self(stored)
+            }
+        }
+    };
+}
+
+random_id!(AttemptId);
+random_id!(Owner);
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// An exchange that was about to be sent. Found open, it means that its outcome is unknown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Intent {
+    /// The attempt.
+    pub attempt: AttemptId,
+    /// The refresh token that it was to spend.
+    pub fingerprint: Fingerprint,
+    /// When it was written, by the store's clock.
+    pub at: StoreTime,
+}
+
+/// The clear part of a connection: what state it is in, and the version that compare-and-set looks at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Head {
+    /// Its state.
+    pub status: Status,
+    /// Why it is not active.
+    pub cause: Option<Cause>,
+    /// Since when it is in this state, by the store's clock. Set by the store.
+    pub since: StoreTime,
+    /// Which token it has.
+    pub generation: Generation,
+    /// Fingerprint of its present refresh token, if it has one.
+    pub fingerprint: Option<Fingerprint>,
+    /// The attempt that made this generation, if an exchange did.
+    pub attempt: Option<AttemptId>,
+    /// The app that it belongs to.
+    pub app: String,
+    /// How it earns tokens.
+    pub grant: GrantKind,
+}
