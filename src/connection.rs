@@ -193,6 +193,11 @@ impl Generation {
         Self { number: self.number + 1, ..self }
     }
 
+    /// A value from 0 to 255 that differs between generations at random: spreads work on many connections over time.
+    pub fn jitter(self) -> u8 {
+        self.epoch.0.wrapping_add(self.number.wrapping_mul(151)).to_le_bytes()[0]
+    }
+
     /// Whether `self` replaces `other`: a new authorization always does, within one the larger number.
     pub fn supersedes(self, other: Self) -> bool {
         self.epoch != other.epoch || self.number > other.number

@@ -1,0 +1,33 @@
+//! Refresh ahead: a session that is in use but has been idle for nearly the half of its life that Salesforce guarantees
+//! is replaced before it can die. A session that nobody has used since it was made is left alone, so that an unused
+//! connection costs no exchanges.
+
+use std::time::{Duration, Instant};
+
+use super::source::TokenSource;
+use super::{Session, Slot};
+
+/// Looks at all sessions again and again, for as long as the engine's runtime lives.
+pub(super) async fn run(source: TokenSource) {
+    let pause = (source.settings().refresh_ahead_min_life / 20)
+        .clamp(Duration::from_millis(50), Duration::from_secs(5));
+    let mut ticks = tokio::time::interval(pause);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        for slot in source.slots() {
+            let due = match slot.session().as_ref() {
+                Some(session) if is_due(&slot, session, &source, Instant::now()) => session.generation,
+                _ => continue,
+            };
+            source.prepare_next(&slot, due);
+        }
+    }
+}
+
+fn is_due(slot: &Slot, session: &Session, source: &TokenSource, now: Instant) -> bool {
+    let Some(last_accepted) = session.last_accepted() else { return false };
+    let lifetime = slot.state().lifetime;
+    lifetime.life() >= source.settings().refresh_ahead_min_life
+        && now.saturating_duration_since(last_accepted) >= lifetime.refresh_after(session.jitter())
+}

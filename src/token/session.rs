@@ -1,0 +1,110 @@
+//! A session ready for the warm path: everything that a request needs of one generation, built once.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use http::HeaderValue;
+
+use crate::connection::{Cause, Generation};
+use crate::salesforce::api_families::ApiFamily;
+use crate::salesforce::hosts::{InstanceUrl, TrustedHosts};
+use crate::secret::Secret;
+use crate::transport::{Instance, Transport};
+
+use super::SessionSecret;
+
+/// A token that is refused this soon after it was stored was never good here.
+pub(super) const FRESH: Duration = Duration::from_secs(1);
+
+/// One generation of a connection, with the header values that carry it.
+pub struct Session {
+    /// Which token it is.
+    pub generation: Generation,
+    /// `Bearer` and the token.
+    pub authorization: HeaderValue,
+    /// The token alone.
+    pub bare: HeaderValue,
+    /// Where it may be sent, with that instance's connections.
+    pub instance: Arc<Instance>,
+    /// The org's id, once known.
+    pub org_id: Option<String>,
+    token: Secret<String>,
+    /// When it was stored, if that is known here: only a store or exchange of this process tells.
+    stored: Option<Instant>,
+    /// Per API family: milliseconds from `loaded` to the last accepted call, plus one; zero for never.
+    accepted: [AtomicU64; ApiFamily::ALL.len()],
+    loaded: Instant,
+    jitter: u8,
+}
+
+impl Session {
+    /// Makes a session of what a record holds. An instance that is not allowed, or a token that is no header value, is
+    /// refused with its cause.
+    pub(super) fn new(
+        secret: &SessionSecret,
+        stored: Option<Instant>,
+        trusted: &TrustedHosts,
+        transport: &Transport,
+    ) -> Result<Self, Cause> {
+        let url = InstanceUrl::parse(&secret.instance_url, trusted).map_err(|_| Cause::HostNotAllowed)?;
+        let bare = sensitive(secret.access_token.expose()).ok_or(Cause::RequestRefused)?;
+        let bearer = zeroize::Zeroizing::new(format!("Bearer {}", secret.access_token.expose()));
+        Ok(Self {
+            generation: secret.generation,
+            authorization: sensitive(&bearer).ok_or(Cause::RequestRefused)?,
+            bare,
+            instance: transport.instance(&url),
+            org_id: secret.org_id.clone(),
+            token: secret.access_token.clone(),
+            stored,
+            accepted: Default::default(),
+            loaded: Instant::now(),
+            jitter: secret.generation.jitter(),
+        })
+    }
+
+    /// The token's bytes, to look for them in responses.
+    pub fn token(&self) -> &Secret<String> {
+        &self.token
+    }
+
+    /// Spreads work on many sessions over time: 0 to 255, the same for one generation everywhere.
+    pub(super) fn jitter(&self) -> u8 {
+        self.jitter
+    }
+
+    /// Notes that the org accepted the token in a call of this family.
+    pub(super) fn note_accepted(&self, family: ApiFamily) {
+        let now = u64::try_from(self.loaded.elapsed().as_millis()).unwrap_or(u64::MAX - 1);
+        self.accepted[family as usize].store(now + 1, Ordering::Relaxed);
+    }
+
+    /// Whether a call of this family was ever accepted.
+    pub(super) fn was_accepted_by(&self, family: ApiFamily) -> bool {
+        self.accepted[family as usize].load(Ordering::Relaxed) > 0
+    }
+
+    /// When a call was last accepted, of any family.
+    pub(super) fn last_accepted(&self) -> Option<Instant> {
+        let latest = self.accepted.iter().map(|at| at.load(Ordering::Relaxed)).max().unwrap_or(0);
+        latest.checked_sub(1).map(|millis| self.loaded + Duration::from_millis(millis))
+    }
+
+    /// Whether a call sent at `sent` went out within a second of the token's being stored.
+    pub(super) fn was_fresh(&self, sent: Instant) -> bool {
+        self.stored.is_some_and(|stored| sent.saturating_duration_since(stored) < FRESH)
+    }
+}
+
+fn sensitive(text: &str) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_str(text).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").field("generation", &self.generation).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,171 @@
+//! What this process holds in memory of one connection: the session for the warm path, and beside it, under a short
+//! lock, the flight that callers wait for, the stops, and what has been learned.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use arc_swap::{ArcSwapOption, Guard};
+use tokio::sync::watch;
+
+use super::backoff::Backoff;
+use super::lifetime::Lifetime;
+use super::{Session, Settings, TokenError};
+use crate::connection::{ConnectionKey, Status};
+use crate::salesforce::api_families::{ApiFamily, ErrorCode};
+
+/// First and longest stop after an exchange that failed for now.
+const TRANSIENT: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
+/// First and longest stop after an exchange that an admin must cure.
+const MISCONFIGURED: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(60 * 60));
+
+pub(super) type FlightResult = Result<Arc<Session>, TokenError>;
+pub(super) type Flight = watch::Receiver<Option<FlightResult>>;
+
+/// One connection in memory.
+pub struct Slot {
+    /// Which connection.
+    pub key: ConnectionKey,
+    session: ArcSwapOption<Session>,
+    calls: AtomicU32,
+    /// Set while something is to be cured by an accepted call, so that the warm path need not look under the lock.
+    troubled: AtomicBool,
+    state: Mutex<State>,
+}
+
+pub(super) struct State {
+    pub(super) flight: Option<Flight>,
+    pub(super) status: Status,
+    pub(super) lifetime: Lifetime,
+    /// Why the last exchange failed, and until when no other is started.
+    failure: Option<(TokenError, Instant)>,
+    ended_for: Duration,
+    transient: Backoff,
+    misconfigured: Backoff,
+    cooldowns: [Cooldown; ApiFamily::ALL.len()],
+}
+
+struct Cooldown {
+    stop: Backoff,
+    code: Option<ErrorCode>,
+}
+
+impl Slot {
+    pub(super) fn new(key: ConnectionKey, settings: &Settings) -> Self {
+        let cooldown = || Cooldown { stop: Backoff::new(settings.cooldown, settings.cooldown_max), code: None };
+        Self {
+            key,
+            session: ArcSwapOption::empty(),
+            calls: AtomicU32::new(0),
+            troubled: AtomicBool::new(false),
+            state: Mutex::new(State {
+                flight: None,
+                status: Status::Pending,
+                lifetime: Lifetime::new(None),
+                failure: None,
+                ended_for: settings.unknown_for,
+                transient: Backoff::new(TRANSIENT.0, TRANSIENT.1),
+                misconfigured: Backoff::new(MISCONFIGURED.0, MISCONFIGURED.1),
+                cooldowns: std::array::from_fn(|_| cooldown()),
+            }),
+        }
+    }
+
+    /// The session, if one may be used now. No lock, no reference count.
+    pub fn session(&self) -> Guard<Option<Arc<Session>>> {
+        self.session.load()
+    }
+
+    /// Counts one more call in flight unless there are `limit` already.
+    pub fn enter(&self, limit: u32) -> bool {
+        if self.calls.fetch_add(1, Ordering::Relaxed) < limit {
+            return true;
+        }
+        self.leave();
+        false
+    }
+
+    /// Counts one call less.
+    pub fn leave(&self) {
+        self.calls.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_troubled(&self) -> bool {
+        self.troubled.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_troubled(&self, troubled: bool) {
+        self.troubled.store(troubled, Ordering::Relaxed);
+    }
+
+    pub(super) fn set_session(&self, session: Option<Arc<Session>>) {
+        self.session.store(session);
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        // Each change under the lock is a few independent assignments, valid after any panic.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// The flight under way, if its task still lives.
+    pub(super) fn live_flight(&self) -> Option<Flight> {
+        self.flight.clone().filter(|flight| flight.has_changed().is_ok())
+    }
+
+    /// Why no exchange may be started at `now`.
+    pub(super) fn stopped(&self, now: Instant) -> Option<TokenError> {
+        let (error, until) = self.failure.as_ref()?;
+        let left = until.saturating_duration_since(now);
+        if left.is_zero() {
+            return None;
+        }
+        Some(match error {
+            TokenError::Unavailable { reason, retry_after } => {
+                TokenError::Unavailable { reason: *reason, retry_after: left.max(*retry_after) }
+            }
+            other => other.clone(),
+        })
+    }
+
+    /// Notes how an exchange ended.
+    pub(super) fn note_result(&mut self, result: &FlightResult, now: Instant) {
+        let Err(error) = result else { return self.clear_failure() };
+        let until = match error {
+            TokenError::Misconfigured { .. } => self.misconfigured.fail(now),
+            TokenError::Unavailable { .. } => self.transient.fail(now),
+            // Read anew after a while, in case the announcement of a change was missed.
+            TokenError::NotConnected | TokenError::Reauthorize(_) => now + self.ended_for,
+        };
+        self.failure = Some((error.clone(), until));
+    }
+
+    /// Forgets failures: somebody changed the connection, or it works again.
+    pub(super) fn clear_failure(&mut self) {
+        self.failure = None;
+        self.transient.clear();
+        self.misconfigured.clear();
+    }
+
+    /// The code with which this family refused a fresh token, while the cool-down lasts.
+    pub(super) fn cooling(&self, family: ApiFamily, now: Instant) -> Option<Option<ErrorCode>> {
+        let cooldown = &self.cooldowns[family as usize];
+        cooldown.stop.left(now).map(|_| cooldown.code.clone())
+    }
+
+    /// Begins a cool-down: this family refused a fresh token.
+    pub(super) fn cool(&mut self, family: ApiFamily, code: Option<ErrorCode>, now: Instant) {
+        let cooldown = &mut self.cooldowns[family as usize];
+        cooldown.stop.fail(now);
+        cooldown.code = code;
+    }
+
+    /// Ends a family's cool-down: it accepted a call. True if none is left.
+    pub(super) fn warm(&mut self, family: ApiFamily) -> bool {
+        let cooldown = &mut self.cooldowns[family as usize];
+        cooldown.stop.clear();
+        cooldown.code = None;
+        self.cooldowns.iter().all(|cooldown| cooldown.stop.is_clear())
+    }
+}

@@ -1,0 +1,340 @@
+//! What the proxy asks: a session for a connection, and after a refusal the next one. Exchanges run in tasks of their
+//! own on the engine's runtime, one at a time for each connection; a caller that goes away cancels nothing.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use quick_cache::Equivalent;
+use quick_cache::sync::Cache;
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
+
+use super::exchange::{Exchanger, Obtained};
+use super::slot::{Flight, FlightResult};
+use super::{Session, SessionSecret, Settings, Slot, TokenError, Unavailable};
+use crate::connection::{Cause, ConnectionKey, Generation, KeyRef, Status};
+use crate::metrics::TokenMetrics;
+use crate::salesforce::api_families::{ApiFamily, ErrorCode};
+use crate::salesforce::hosts::TrustedHosts;
+use crate::store::{Head, Store};
+use crate::transport::Transport;
+
+/// Unknown connections that are remembered as unknown; more push older ones out.
+const UNKNOWN_ENTRIES: usize = 4096;
+
+/// What a [`TokenSource`] is made of.
+pub struct Parts {
+    /// Settings of the engine.
+    pub settings: Settings,
+    /// Gets generations.
+    pub exchanger: Arc<Exchanger>,
+    /// Where sessions are read and statuses written.
+    pub store: Arc<dyn Store>,
+    /// Makes instances of hosts.
+    pub transport: Arc<Transport>,
+    /// Hosts that sessions may name beyond Salesforce's own.
+    pub trusted_hosts: TrustedHosts,
+    /// Counters of the engine.
+    pub metrics: TokenMetrics,
+    /// Where exchanges run.
+    pub runtime: Handle,
+}
+
+/// The proxy's source of tokens. Clones share everything.
+#[derive(Clone)]
+pub struct TokenSource(Arc<Inner>);
+
+struct Inner {
+    parts: Parts,
+    slots: Cache<ConnectionKey, Arc<Slot>>,
+    unknown: Cache<ConnectionKey, Instant>,
+    flights: TaskTracker,
+}
+
+impl Equivalent<ConnectionKey> for KeyRef<'_> {
+    fn equivalent(&self, key: &ConnectionKey) -> bool {
+        *self == key.as_ref()
+    }
+}
+
+impl TokenSource {
+    /// A source over these parts, with nothing in memory. It follows the store's announcements and refreshes sessions in
+    /// use ahead of their end until [`TokenSource::stop`].
+    pub fn new(parts: Parts) -> Self {
+        let slots = Cache::new(parts.settings.cache_entries);
+        let source = Self(Arc::new(Inner {
+            slots,
+            unknown: Cache::new(UNKNOWN_ENTRIES),
+            flights: TaskTracker::new(),
+            parts,
+        }));
+        source.0.parts.runtime.spawn(source.clone().follow_changes());
+        source.0.parts.runtime.spawn(super::ahead::run(source.clone()));
+        source
+    }
+
+    /// The connection, if it is in memory: the warm path.
+    pub fn warm(&self, key: KeyRef<'_>) -> Option<Arc<Slot>> {
+        self.0.slots.get(&key)
+    }
+
+    /// The connection, brought into memory: the cold path. Fails at once for one that was unknown a moment ago.
+    pub fn slot(&self, key: KeyRef<'_>) -> Result<Arc<Slot>, TokenError> {
+        if let Some(slot) = self.0.slots.get(&key) {
+            return Ok(slot);
+        }
+        if let Some(since) = self.0.unknown.get(&key) {
+            if since.elapsed() < self.0.parts.settings.unknown_for {
+                return Err(TokenError::NotConnected);
+            }
+            self.0.unknown.remove(&key);
+        }
+        let slot = Arc::new(Slot::new(key.to_owned(), &self.0.parts.settings));
+        let shared = self.0.slots.get_or_insert_with(&slot.key, || Ok::<_, std::convert::Infallible>(slot.clone()));
+        Ok(shared.unwrap_or_else(|never| match never {}))
+    }
+
+    /// A session of the connection that replaces `refused`, or any if nothing was refused. Waits for the flight that
+    /// gets it, at most [`Settings::wait`].
+    pub async fn session(&self, slot: &Arc<Slot>, refused: Option<Generation>) -> FlightResult {
+        let deadline = tokio::time::Instant::now() + self.0.parts.settings.wait;
+        loop {
+            let mut flight = match self.board(slot, refused) {
+                Ok(flight) => flight,
+                Err(answer) => return answer,
+            };
+            let landed = tokio::time::timeout_at(deadline, flight.wait_for(Option::is_some)).await;
+            match landed.map(|seen| seen.ok().and_then(|result| result.clone())) {
+                Ok(Some(Ok(session))) if refused.is_none_or(|old| session.generation.supersedes(old)) => {
+                    return Ok(session);
+                }
+                // A flight that had begun for an older refusal: get in line for the next.
+                Ok(Some(Ok(_)) | None) => {}
+                Ok(Some(Err(error))) => return Err(error),
+                Err(_) => return Err(TokenError::unavailable(Unavailable::Busy)),
+            }
+        }
+    }
+
+    /// The session after one that the org refused in a call of `family`, sent at `sent`. Tells apart a dead session from
+    /// an org that refuses even a fresh one: then exchanges stop for a while.
+    pub async fn next(
+        &self,
+        slot: &Arc<Slot>,
+        refused: &Session,
+        family: ApiFamily,
+        code: Option<ErrorCode>,
+        sent: Instant,
+    ) -> FlightResult {
+        self.judge_refusal(slot, refused, family, code, sent)?;
+        self.session(slot, Some(refused.generation)).await
+    }
+
+    /// Starts getting the session after `refused` without waiting for it, so that the caller's next try finds it.
+    pub fn prepare_next(&self, slot: &Arc<Slot>, refused: Generation) {
+        // Whether a flight was started, found, or not needed, there is nothing to wait for.
+        let _ = self.board(slot, Some(refused));
+    }
+
+    /// Notes that the org accepted a call of `family` with this session.
+    pub fn accepted(&self, slot: &Arc<Slot>, session: &Session, family: ApiFamily) {
+        session.note_accepted(family);
+        if slot.is_troubled() {
+            self.cure(slot, session.generation, family);
+        }
+    }
+
+    /// How many connections are in memory.
+    pub fn entries(&self) -> usize {
+        self.0.slots.len()
+    }
+
+    /// Brings the gauges up to date, before they are read.
+    pub fn update_gauges(&self) {
+        let metrics = &self.0.parts.metrics;
+        metrics.cache_entries.set(i64::try_from(self.entries()).unwrap_or(i64::MAX));
+        let mut counts = [0; Status::ALL.len()];
+        for (_, slot) in self.0.slots.iter() {
+            counts[slot.state().status as usize] += 1;
+        }
+        for (status, count) in Status::ALL.iter().zip(counts) {
+            metrics.connections.with_label_values(&[status.as_str()]).set(count);
+        }
+    }
+
+    /// Waits until no exchange is under way. New ones are still started for calls that drain.
+    pub async fn settle(&self) {
+        self.0.flights.close();
+        self.0.flights.wait().await;
+    }
+
+    pub(super) fn slots(&self) -> impl Iterator<Item = Arc<Slot>> + '_ {
+        self.0.slots.iter().map(|(_, slot)| slot)
+    }
+
+    pub(super) fn settings(&self) -> &Settings {
+        &self.0.parts.settings
+    }
+
+    /// The flight to wait for, started if need be; or the answer, if there is nothing to wait for.
+    fn board(&self, slot: &Arc<Slot>, refused: Option<Generation>) -> Result<Flight, FlightResult> {
+        let mut state = slot.state();
+        if let Some(session) = slot.session().as_ref()
+            && refused.is_none_or(|old| session.generation.supersedes(old))
+        {
+            return Err(Ok(Arc::clone(session)));
+        }
+        if let Some(flight) = state.live_flight() {
+            return Ok(flight);
+        }
+        if let Some(error) = state.stopped(Instant::now()) {
+            return Err(Err(error));
+        }
+        let (sender, flight) = watch::channel(None);
+        state.flight = Some(flight.clone());
+        let fly = self.clone().fly(Arc::clone(slot), refused, sender);
+        self.0.flights.spawn_on(fly, &self.0.parts.runtime);
+        Ok(flight)
+    }
+
+    async fn fly(self, slot: Arc<Slot>, refused: Option<Generation>, sender: watch::Sender<Option<FlightResult>>) {
+        let result = match self.0.parts.exchanger.obtain(&slot.key, refused).await {
+            Ok(obtained) => self.install(&slot, obtained),
+            Err(error) => Err(error),
+        };
+        if let Err(error @ (TokenError::NotConnected | TokenError::Reauthorize(_))) = &result {
+            slot.set_session(None);
+            if *error == TokenError::NotConnected {
+                self.0.slots.remove(&slot.key);
+                self.0.unknown.insert(slot.key.clone(), Instant::now());
+            }
+        }
+        {
+            let mut state = slot.state();
+            state.note_result(&result, Instant::now());
+            state.flight = None;
+        }
+        sender.send_replace(Some(result));
+    }
+
+    fn install(&self, slot: &Arc<Slot>, obtained: Obtained) -> FlightResult {
+        let Obtained { head, session, stored, session_time } = obtained;
+        let session = Arc::new(self.ready(&session, stored)?);
+        let mut state = slot.state();
+        self.note_head(slot, &mut state, &head);
+        state.lifetime.configure(session_time);
+        slot.set_session(Some(Arc::clone(&session)));
+        Ok(session)
+    }
+
+    fn ready(&self, secret: &SessionSecret, stored: Option<Instant>) -> Result<Session, TokenError> {
+        Session::new(secret, stored, &self.0.parts.trusted_hosts, &self.0.parts.transport)
+            .map_err(|cause| TokenError::Misconfigured { cause, code: None })
+    }
+
+    fn note_head(&self, slot: &Slot, state: &mut super::slot::State, head: &Head) {
+        state.status = head.status;
+        if head.status == Status::Misconfigured {
+            slot.set_troubled(true);
+        }
+    }
+
+    fn judge_refusal(
+        &self,
+        slot: &Arc<Slot>,
+        refused: &Session,
+        family: ApiFamily,
+        code: Option<ErrorCode>,
+        sent: Instant,
+    ) -> Result<(), TokenError> {
+        let now = Instant::now();
+        let mut state = slot.state();
+        let refused_fresh = |code| TokenError::Misconfigured { cause: Cause::FreshTokenRefused, code };
+        if let Some(first_code) = state.cooling(family, now) {
+            return Err(refused_fresh(code.or(first_code)));
+        }
+        if refused.was_fresh(sent) && !refused.was_accepted_by(family) {
+            state.cool(family, code.clone(), now);
+            slot.set_troubled(true);
+            if ApiFamily::ALL.iter().all(|any| !refused.was_accepted_by(*any)) {
+                state.status = Status::Misconfigured;
+                self.write_status(slot, refused.generation, Some(Cause::FreshTokenRefused));
+            }
+            return Err(refused_fresh(code));
+        }
+        if let Some(last) = refused.last_accepted()
+            && slot.session().as_ref().is_some_and(|held| held.generation == refused.generation)
+        {
+            state.lifetime.learn(sent.saturating_duration_since(last));
+        }
+        Ok(())
+    }
+
+    fn cure(&self, slot: &Arc<Slot>, generation: Generation, family: ApiFamily) {
+        let mut state = slot.state();
+        let all_warm = state.warm(family);
+        if state.status == Status::Misconfigured {
+            state.status = Status::Active;
+            self.write_status(slot, generation, None);
+        }
+        slot.set_troubled(!all_warm);
+    }
+
+    /// Writes a status in a task of its own: it informs people, no call waits for it.
+    fn write_status(&self, slot: &Arc<Slot>, read: Generation, cause: Option<Cause>) {
+        let (source, slot) = (self.clone(), Arc::clone(slot));
+        let write = async move {
+            let status = cause.map_or(Status::Active, Cause::status);
+            if let Err(error) = source.0.parts.store.set_status(&slot.key, read, status, cause).await {
+                tracing::warn!(connection = %slot.key, %status, %error, "the status could not be written");
+            }
+        };
+        self.0.flights.spawn_on(write, &self.0.parts.runtime);
+    }
+
+    async fn follow_changes(self) {
+        let mut changes = self.0.parts.store.changes();
+        loop {
+            match changes.recv().await {
+                Ok(key) => self.reread(&key).await,
+                // What was missed is found out at the next refusal.
+                Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => {}
+                Err(tokio::sync::broadcast::error::RecvError::Closed) => return,
+            }
+        }
+    }
+
+    /// Reads a connection that was announced as changed, if it is in memory.
+    async fn reread(&self, key: &ConnectionKey) {
+        self.0.unknown.remove(key);
+        let Some(slot) = self.0.slots.peek(key) else { return };
+        match self.0.parts.exchanger.load(key).await {
+            Ok(obtained) => {
+                let held = slot.session().as_ref().map(|session| session.generation);
+                slot.state().clear_failure();
+                if held.is_none_or(|held| obtained.session.generation.supersedes(held)) {
+                    // A session that cannot be used is reported to the caller that needs it.
+                    let _ = self.install(&slot, obtained);
+                } else {
+                    let mut state = slot.state();
+                    self.note_head(&slot, &mut state, &obtained.head);
+                }
+            }
+            Err(TokenError::NotConnected) => {
+                slot.set_session(None);
+                self.0.slots.remove(key);
+            }
+            Err(TokenError::Reauthorize(_)) => {
+                slot.set_session(None);
+                slot.state().clear_failure();
+            }
+            Err(TokenError::Misconfigured { .. }) => slot.state().clear_failure(),
+            // Nothing learned; the announcement was only a hint.
+            Err(TokenError::Unavailable { .. }) => {}
+        }
+    }
+}
+
+/// How long the engine may take to settle when the process stops: the lease and the longest exchange.
+pub const SETTLE_LIMIT: Duration = Duration::from_secs(60);

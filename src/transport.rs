@@ -1,0 +1,104 @@
+//! The only outbound client. It dials a host that has been parsed and allowed, checks the address before it connects,
+//! speaks TLS with verified certificates, keeps idle connections per instance, and never follows a redirect.
+
+mod dial;
+mod instance;
+mod one_shot;
+mod settings;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Instant;
+
+use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
+
+pub use dial::DialError;
+pub use instance::{BodyError, Instance, Lease, RequestBody, SendError};
+pub use one_shot::{Answer, OneShot, OneShotError};
+pub use settings::Settings;
+
+use crate::salesforce::hosts::{InstanceUrl, LoginUrl};
+
+/// Why the outbound client cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum TransportError {
+    /// The extra roots are not PEM certificates.
+    #[error("salesforce.ca_file is not a file of PEM certificates: {0}")]
+    CaFile(String),
+}
+
+/// The outbound client of one process.
+pub struct Transport {
+    settings: Settings,
+    tls: Arc<ClientConfig>,
+    workers: usize,
+    /// Instances in use, so that all users of one org share its connections.
+    instances: Mutex<Vec<Weak<Instance>>>,
+}
+
+impl Transport {
+    /// A client that trusts the public roots and the PEM certificates of `extra_roots`. `workers` is the number of proxy
+    /// threads that send through it.
+    pub fn new(settings: Settings, extra_roots: Option<&[u8]>, workers: usize) -> Result<Self, TransportError> {
+        let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+        for certificate in extra_roots.into_iter().flat_map(CertificateDer::pem_slice_iter) {
+            let certificate = certificate.map_err(|error| TransportError::CaFile(error.to_string()))?;
+            roots.add(certificate).map_err(|error| TransportError::CaFile(error.to_string()))?;
+        }
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut tls = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("the ring provider has the default protocol versions")
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Self { settings, tls: Arc::new(tls), workers, instances: Mutex::new(Vec::new()) })
+    }
+
+    /// The instance at `url` with its idle connections, shared by everybody who names it.
+    pub fn instance(&self, url: &InstanceUrl) -> Arc<Instance> {
+        let mut instances = self.instances();
+        if let Some(known) = instances.iter().filter_map(Weak::upgrade).find(|known| known.url() == url) {
+            return known;
+        }
+        instances.retain(|instance| instance.strong_count() > 0);
+        let instance = Arc::new(Instance::new(url.clone(), self.workers, self.settings.max_idle));
+        instances.push(Arc::downgrade(&instance));
+        instance
+    }
+
+    /// Dials a login host for one exchange: a connection of its own, ready to send exactly one request.
+    pub async fn one_shot(&self, url: &LoginUrl) -> Result<OneShot, DialError> {
+        let stream = dial::dial(url.scheme_is_https(), url.host(), url.port(), &self.tls, &self.settings).await?;
+        OneShot::handshake(stream, url.authority(), self.settings.exchange_timeout).await
+    }
+
+    /// Closes connections of `worker` that have been idle for too long.
+    pub fn sweep(&self, worker: usize, now: Instant) {
+        let instances: Vec<_> = self.instances().iter().filter_map(Weak::upgrade).collect();
+        for instance in instances {
+            instance.close_idle(worker, now, self.settings.idle_timeout);
+        }
+    }
+
+    /// A connection of `instance`, idle or new, for one request of `worker`.
+    pub async fn connection(&self, instance: &Arc<Instance>, worker: usize) -> Result<Lease, DialError> {
+        match instance.take_idle(worker, self.settings.idle_timeout) {
+            Some(lease) => Ok(lease),
+            None => self.fresh_connection(instance, worker).await,
+        }
+    }
+
+    /// A new connection of `instance`.
+    pub async fn fresh_connection(&self, instance: &Arc<Instance>, worker: usize) -> Result<Lease, DialError> {
+        let url = instance.url();
+        let stream = dial::dial(url.is_https(), url.host(), url.port(), &self.tls, &self.settings).await?;
+        instance::handshake(instance, worker, stream).await
+    }
+
+    fn instances(&self) -> MutexGuard<'_, Vec<Weak<Instance>>> {
+        // The list is valid after any panic: every change to it is one push or one retain.
+        self.instances.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,154 @@
+//! Dialling: resolve, check the address, connect, and finish TLS. The address that was checked is the one dialled, so
+//! that a name cannot answer twice.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use rustls::ClientConfig;
+use rustls_pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use super::Settings;
+use crate::salesforce::hosts::is_special_address;
+
+/// Why no connection came about. Nothing of a request has been sent.
+#[derive(Debug, thiserror::Error)]
+pub enum DialError {
+    /// The name does not resolve.
+    #[error("the host's name does not resolve: {0}")]
+    Name(io::Error),
+    /// Every address of the name is private, loopback or otherwise special.
+    #[error("the host resolves only to special-purpose addresses; see salesforce.allow_private_addresses")]
+    SpecialAddress,
+    /// No address accepts a connection.
+    #[error("the connection failed: {0}")]
+    Connect(io::Error),
+    /// TLS failed.
+    #[error("TLS failed: {0}")]
+    Tls(io::Error),
+    /// HTTP could not begin.
+    #[error("HTTP failed: {0}")]
+    Http(#[from] hyper::Error),
+    /// It took too long.
+    #[error("the connection was not ready in time")]
+    TimedOut,
+}
+
+/// A connection to an org or login host.
+#[derive(Debug)]
+pub(super) enum Stream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+/// Connects to a host that has been parsed and allowed.
+pub(super) async fn dial(
+    https: bool,
+    host: &str,
+    port: u16,
+    tls: &Arc<ClientConfig>,
+    settings: &Settings,
+) -> Result<Stream, DialError> {
+    let connecting = async {
+        let tcp = connect(&addresses(host, port, settings).await?).await?;
+        tcp.set_nodelay(true).map_err(DialError::Connect)?;
+        if !https {
+            return Ok(Stream::Plain(tcp));
+        }
+        let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned())
+            .map_err(|error| DialError::Tls(io::Error::other(error)))?;
+        let stream = TlsConnector::from(Arc::clone(tls)).connect(name, tcp).await.map_err(DialError::Tls)?;
+        Ok(Stream::Tls(Box::new(stream)))
+    };
+    timeout(settings.connect_timeout, connecting).await.map_err(|_| DialError::TimedOut)?
+}
+
+async fn addresses(host: &str, port: u16, settings: &Settings) -> Result<Vec<SocketAddr>, DialError> {
+    let bare = host.trim_matches(['[', ']']);
+    let resolved: Vec<SocketAddr> = match bare.parse::<IpAddr>() {
+        Ok(address) => vec![SocketAddr::new(address, port)],
+        Err(_) => tokio::net::lookup_host((bare, port)).await.map_err(DialError::Name)?.collect(),
+    };
+    if settings.allow_private_addresses || settings.trusted_hosts.contains(bare) {
+        return Ok(resolved);
+    }
+    let public: Vec<_> = resolved.into_iter().filter(|address| !is_special_address(address.ip())).collect();
+    if public.is_empty() { Err(DialError::SpecialAddress) } else { Ok(public) }
+}
+
+/// Tries each address in the resolver's order, giving the first ones a short head start each.
+async fn connect(addresses: &[SocketAddr]) -> Result<TcpStream, DialError> {
+    const HEAD_START: Duration = Duration::from_secs(2);
+    let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    for (left, address) in (1..=addresses.len()).rev().zip(addresses) {
+        let attempt = TcpStream::connect(address);
+        let outcome = if left == 1 {
+            attempt.await
+        } else {
+            timeout(HEAD_START, attempt).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+        };
+        match outcome {
+            Ok(stream) => return Ok(stream),
+            Err(error) => last = error,
+        }
+    }
+    Err(DialError::Connect(last))
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
+            Self::Tls(stream) => Pin::new(stream.as_mut()).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
+            Self::Tls(stream) => Pin::new(stream.as_mut()).poll_write(cx, buf),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+            Self::Tls(stream) => Pin::new(stream.as_mut()).poll_write_vectored(cx, bufs),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Self::Plain(stream) => stream.is_write_vectored(),
+            Self::Tls(stream) => stream.is_write_vectored(),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Tls(stream) => Pin::new(stream.as_mut()).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Tls(stream) => Pin::new(stream.as_mut()).poll_shutdown(cx),
+        }
+    }
+}
