@@ -5,11 +5,15 @@
 //! - [`secret`]: the one type that carries a credential
 //! - [`vault`]: sealing and opening what the store keeps
 //! - [`store`]: where connections live: Redis or an embedded file
+//! - [`salesforce`]: how Salesforce behaves: hosts, API families, token errors, limits; pure functions
+//! - [`proxy`]: a request's path from caller to org
 //! - [`metrics`]: every metric
 //! - [`settings`]: how a module reads its section of the configuration
 
 pub mod connection;
 pub mod metrics;
+pub mod proxy;
+pub mod salesforce;
 pub mod secret;
 pub mod settings;
 pub mod store;

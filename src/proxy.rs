@@ -1,0 +1,8 @@
+//! A request's path.
+
+pub mod error;
+pub mod guard;
+pub mod identify;
+pub mod policy;
+pub mod respond;
+pub mod sanitize;

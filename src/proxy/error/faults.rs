@@ -1,0 +1,212 @@
+//! What exactly is wrong with a refused request, each with a text that names the place and the remedy.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use http::HeaderName;
+
+use crate::connection::{LocalTokenError, NameError};
+
+macro_rules! texts {
+    ($(#[$doc:meta])* $type:ident { $($name:ident => $text:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $type {
+            $(#[doc = $text] $name,)*
+        }
+
+        impl $type {
+            /// Every fault, for tables.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// What is wrong and what to do.
+            pub fn text(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+        }
+    };
+}
+
+texts! {
+    /// What is wrong with a request's form.
+    RequestFault {
+        Version => "Only HTTP/1.1 is spoken here.",
+        Target => "The request target must be a path. Set Orgpass as the base URL, not as an HTTP proxy.",
+        Method => "The methods CONNECT and TRACE are not relayed.",
+        HostHeader => "Send exactly one Host header.",
+        Length => "Send at most one Content-Length, a plain decimal number.",
+        LengthAndEncoding => "Send Content-Length or Transfer-Encoding, not both.",
+        Encoding => "The only Transfer-Encoding that is understood is one chunked.",
+        Expect => "The only Expect that is understood is 100-continue.",
+        Upgrade => "Protocol upgrades such as websocket are not relayed; use plain HTTP/1.1.",
+        Connection => "The Connection header may not name a header that Orgpass relies on.",
+        Underscore => "A header name spells one that Orgpass relies on with _ in place of -. Send it with -, or not at all.",
+    }
+}
+
+texts! {
+    /// Why a request is taken to come from where callers do not.
+    HostFault {
+        Host => "The Host header does not name this machine. Call Orgpass as localhost or 127.0.0.1, or add the name to proxy.allowed_hosts.",
+        Origin => "Requests with an Origin header come from web pages, which may not call Orgpass.",
+        CrossSite => "Requests that a browser marks as sent by another site may not call Orgpass.",
+    }
+}
+
+/// Why a path is not relayed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PathFault {
+    /// A segment is `.` or `..`, encoded or not.
+    DotSegment,
+    /// A `\`, `;` or control character, encoded or not.
+    Character,
+    /// A `%` without two hex digits, encoded text that is itself encoded, or bytes that are not UTF-8.
+    Encoding,
+    /// An encoded slash in the first three segments.
+    EncodedSlash,
+    /// A path that takes or gives credentials.
+    Credentials,
+    /// An API of Salesforce that is not relayed by this version.
+    NotYet(&'static str),
+    /// No path of a known API.
+    Unknown,
+}
+
+impl PathFault {
+    /// What is wrong and what to do.
+    pub fn text(self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
+            Self::DotSegment => "The path has a . or .. segment. Send the path that is meant.",
+            Self::Character => "The path has a backslash, a semicolon or a control character. Send it without.",
+            Self::Encoding => "The path is not singly percent-encoded UTF-8. Encode each value once.",
+            Self::EncodedSlash => "The path has an encoded slash before its fourth segment. Send it as a plain slash.",
+            Self::Credentials => {
+                "Paths that log in or out, or that give out tokens or sessions, are never relayed. Orgpass holds the tokens: call the API itself."
+            }
+            Self::NotYet(api) => {
+                return Cow::Owned(format!("{api} is not supported yet by this version of Orgpass."));
+            }
+            Self::Unknown => {
+                "This is no path of a Salesforce API that is relayed: /services/data, /services/apexrest, /services/async, /services/oauth2/userinfo or /id/ORG/USER."
+            }
+        })
+    }
+}
+
+/// What is wrong with a tag or with a credential that stands where a local token could.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TagFault {
+    /// The header came more than once.
+    Repeated(HeaderName),
+    /// The header's value is not a valid name.
+    Name(HeaderName, NameError),
+    /// A user was named without a tenant.
+    UserWithoutTenant {
+        /// The header that would name the tenant.
+        tenant: HeaderName,
+        /// The header that named the user.
+        user: HeaderName,
+    },
+    /// Two tags name different connections.
+    Contradictory,
+    /// A local token is wrongly written.
+    LocalToken(Place, LocalTokenError),
+    /// A credential that is not a local token, and nothing else names the tenant.
+    Foreign(Place),
+    /// A token in the URL and nothing else names the tenant.
+    InUrl,
+    /// The assertion's value is neither `user` nor `installation`.
+    Assertion(HeaderName),
+    /// The assertion does not fit the tags.
+    AssertionUnfulfilled(HeaderName),
+    /// The installation connection was meant by leaving the user out, and the configuration wants that asserted.
+    AssertionMissing(HeaderName),
+}
+
+/// Where a credential stood in a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In this header.
+    Header(HeaderName),
+    /// In this parameter of the URL.
+    Parameter(&'static str),
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Header(name) => write!(f, "the header {name}"),
+            Self::Parameter(name) => write!(f, "the URL parameter {name}"),
+        }
+    }
+}
+
+impl TagFault {
+    /// What is wrong and what to do.
+    pub fn text(&self) -> String {
+        match self {
+            Self::Repeated(header) => format!("Send the header {header} only once."),
+            Self::Name(header, error) => format!("The value of the header {header} {error}."),
+            Self::UserWithoutTenant { tenant, user } => {
+                format!("The header {user} needs {tenant} beside it: a user belongs to a tenant.")
+            }
+            Self::Contradictory => {
+                "The request names two different connections. Send one tag, or the same in each place.".to_owned()
+            }
+            Self::LocalToken(place, error) => {
+                format!("The local token in {place} {error}. Use it exactly as it was printed.")
+            }
+            Self::Foreign(place) => format!(
+                "The credential in {place} is not a local token of Orgpass. Give your Salesforce client the connection's \
+                 local token as its access token, or name the tenant by header."
+            ),
+            Self::InUrl => "A token in the URL does not name the caller on this path. Send the local token in the \
+                 Authorization header."
+                .to_owned(),
+            Self::Assertion(header) => format!("The header {header} must be user or installation."),
+            Self::AssertionUnfulfilled(header) => format!(
+                "The header {header} does not fit: user needs a user to be named, installation needs none to be named."
+            ),
+            Self::AssertionMissing(header) => format!(
+                "No user is named. If the tenant's installation connection is meant, say so with {header}: installation."
+            ),
+        }
+    }
+}
+
+/// Why there is no usable token at the moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unavailable {
+    /// The store of connections cannot be reached.
+    Store,
+    /// No token came from Salesforce's token endpoint in time.
+    Exchange,
+    /// Salesforce limits logins for now.
+    RateLimited,
+}
+
+impl Unavailable {
+    /// Every reason, for tables.
+    pub const ALL: [Self; 3] = [Self::Store, Self::Exchange, Self::RateLimited];
+
+    /// When sending again may help.
+    pub fn retry_after(self) -> Duration {
+        Duration::from_secs(match self {
+            Self::Store | Self::Exchange => 5,
+            Self::RateLimited => 300,
+        })
+    }
+
+    /// What happened and what to do.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Store => "The store of connections cannot be reached at the moment. Send the request again later.",
+            Self::Exchange => {
+                "Salesforce gave no new session for this connection in time. The request was not carried out: send it again later."
+            }
+            Self::RateLimited => {
+                "Salesforce allows no further logins of this user for now. The request was not carried out: send it again later."
+            }
+        }
+    }
+}

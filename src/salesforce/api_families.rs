@@ -1,0 +1,189 @@
+//! The one table of API families: which paths belong to one, where the token goes, how a dead session looks, which form
+//! its errors take and which time-outs hold. What is in no row is not relayed.
+
+mod dead_session;
+
+use std::time::Duration;
+
+use super::ErrorCode;
+
+/// A group of Salesforce APIs that treat credentials and errors alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ApiFamily {
+    /// REST and all that shares its path: Bulk 2.0, Tooling, Connect, Composite, GraphQL, Apex REST.
+    Rest,
+    /// Bulk API v1.
+    Bulk,
+    /// Identity URL and userinfo.
+    Identity,
+}
+
+/// Where the token goes in a request to the org.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenPlace {
+    /// `Authorization: Bearer TOKEN`
+    Authorization,
+    /// `X-SFDC-Session: TOKEN`
+    XSfdcSession,
+}
+
+/// Which of Salesforce's own error bodies a client of the family understands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorForm {
+    /// A list of `errorCode` and `message`, as JSON or XML.
+    Rest,
+    /// One `exceptionCode` and `exceptionMessage`, as JSON or XML.
+    Bulk,
+}
+
+/// What holds for one API family.
+#[derive(Debug)]
+pub struct Row {
+    /// The word in metrics and logs.
+    pub label: &'static str,
+    /// Where the token goes.
+    pub token_place: TokenPlace,
+    /// The statuses whose body may say that the session is dead.
+    pub peeked_statuses: &'static [u16],
+    /// The form of our own errors.
+    pub error_form: ErrorForm,
+    /// How long the org may take to start its answer. Salesforce ends a call itself after ten minutes.
+    pub first_byte_timeout: Duration,
+    /// How long a started answer may pause.
+    pub body_idle_timeout: Duration,
+}
+
+/// What a path asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resource {
+    /// Something that is relayed.
+    Relayed(ApiFamily),
+    /// An API of Salesforce that this version does not relay.
+    NotYet(&'static str),
+    /// Something that takes or gives credentials: never relayed.
+    Credentials,
+    /// Nothing that is known.
+    Unknown,
+}
+
+/// What an answer says about the session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Salesforce no longer accepts the token; `code` is its own word for that.
+    Dead {
+        /// Salesforce's error code.
+        code: ErrorCode,
+    },
+    /// The answer is about something else and belongs to the caller.
+    Alive,
+}
+
+static REST: Row = Row {
+    label: "rest",
+    token_place: TokenPlace::Authorization,
+    peeked_statuses: &[401],
+    error_form: ErrorForm::Rest,
+    first_byte_timeout: Duration::from_secs(610),
+    body_idle_timeout: Duration::from_secs(120),
+};
+
+static BULK: Row = Row {
+    label: "bulk",
+    token_place: TokenPlace::XSfdcSession,
+    peeked_statuses: &[400],
+    error_form: ErrorForm::Bulk,
+    first_byte_timeout: Duration::from_secs(610),
+    body_idle_timeout: Duration::from_secs(120),
+};
+
+static IDENTITY: Row = Row {
+    label: "identity",
+    token_place: TokenPlace::Authorization,
+    // Documented is 403; a 401 that names the session in REST's form is believed too.
+    peeked_statuses: &[401, 403],
+    error_form: ErrorForm::Rest,
+    first_byte_timeout: Duration::from_secs(120),
+    body_idle_timeout: Duration::from_secs(120),
+};
+
+impl ApiFamily {
+    /// Every family, for tables and metrics.
+    pub const ALL: [Self; 3] = [Self::Rest, Self::Bulk, Self::Identity];
+
+    /// What holds for this family.
+    pub fn row(self) -> &'static Row {
+        match self {
+            Self::Rest => &REST,
+            Self::Bulk => &BULK,
+            Self::Identity => &IDENTITY,
+        }
+    }
+
+    /// The word in metrics and logs.
+    pub fn label(self) -> &'static str {
+        self.row().label
+    }
+
+    /// Whether the body of an answer with this status must be looked at.
+    pub fn peeks_at(self, status: u16) -> bool {
+        self.row().peeked_statuses.contains(&status)
+    }
+
+    /// Judges an answer by its status and the start of its body (decompressed, perhaps cut off). `Alive` unless the body
+    /// says in this family's own words that the session is dead.
+    pub fn judge(self, status: u16, content_type: Option<&[u8]>, body: &[u8]) -> Verdict {
+        if !self.peeks_at(status) {
+            return Verdict::Alive;
+        }
+        dead_session::judge(self, status, content_type, body)
+    }
+
+    /// Finds what a path asks for. The path must be decoded and free of dot segments and doubled slashes; upper and lower
+    /// case are alike.
+    pub fn of(path: &str) -> Resource {
+        let mut segments = path.strip_prefix('/').unwrap_or(path).splitn(4, '/');
+        let mut next = || segments.next().unwrap_or_default();
+        let (first, second, third, rest) = (next(), next(), next(), next());
+        let is = |segment: &str, word: &str| segment.eq_ignore_ascii_case(word);
+        if is(first, "services") {
+            return services(second, third, rest);
+        }
+        if is(first, "id") && is_id(second, "00D") && is_id(third, "005") && rest.is_empty() {
+            return Resource::Relayed(Self::Identity);
+        }
+        if is(first, "cometd") {
+            return Resource::NotYet("streaming (CometD)");
+        }
+        if is(first, "eventbus.v1.PubSub") {
+            return Resource::NotYet("Pub/Sub");
+        }
+        if is(first, "secur") || is(first, "setup") || path.to_ascii_lowercase().contains("frontdoor.jsp") {
+            return Resource::Credentials;
+        }
+        Resource::Unknown
+    }
+}
+
+fn services(api: &str, third: &str, rest: &str) -> Resource {
+    let is = |word: &str| api.eq_ignore_ascii_case(word);
+    if is("data") || is("apexrest") {
+        Resource::Relayed(ApiFamily::Rest)
+    } else if is("async") {
+        Resource::Relayed(ApiFamily::Bulk)
+    } else if is("oauth2") && third.eq_ignore_ascii_case("userinfo") && rest.is_empty() {
+        Resource::Relayed(ApiFamily::Identity)
+    } else if is("oauth2") || is("auth") || is("a360") {
+        Resource::Credentials
+    } else if is("soap") {
+        Resource::NotYet("SOAP")
+    } else {
+        Resource::Unknown
+    }
+}
+
+/// A 15- or 18-character id with this key prefix.
+fn is_id(segment: &str, prefix: &str) -> bool {
+    [15, 18].contains(&segment.len())
+        && segment.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        && segment[..3].eq_ignore_ascii_case(prefix)
+}
