@@ -7,14 +7,20 @@
 //! - [`store`]: where connections live: Redis or an embedded file
 //! - [`salesforce`]: how Salesforce behaves: hosts, API families, token errors, limits; pure functions
 //! - [`proxy`]: a request's path from caller to org
+//! - [`transport`]: the only outbound client
+//! - [`oauth`]: the token endpoint
+//! - [`token`]: the token engine: what the proxy asks for tokens
 //! - [`metrics`]: every metric
 //! - [`settings`]: how a module reads its section of the configuration
 
 pub mod connection;
 pub mod metrics;
+pub mod oauth;
 pub mod proxy;
 pub mod salesforce;
 pub mod secret;
 pub mod settings;
 pub mod store;
+pub mod token;
+pub mod transport;
 pub mod vault;

@@ -5,6 +5,7 @@
 pub mod api_families;
 pub mod error_code;
 pub mod hosts;
+pub mod identity;
 pub mod limits;
 pub mod token_errors;
 

@@ -21,7 +21,7 @@ pub use source::{Parts, TokenSource};
 use std::time::Duration;
 
 use crate::connection::Cause;
-use crate::salesforce::api_families::ErrorCode;
+use crate::salesforce::ErrorCode;
 
 /// Why there is no token to send a call with.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -70,8 +70,8 @@ impl Transport {
 
     /// Dials a login host for one exchange: a connection of its own, ready to send exactly one request.
     pub async fn one_shot(&self, url: &LoginUrl) -> Result<OneShot, DialError> {
-        let stream = dial::dial(url.scheme_is_https(), url.host(), url.port(), &self.tls, &self.settings).await?;
-        OneShot::handshake(stream, url.authority(), self.settings.exchange_timeout).await
+        let stream = dial::dial(url.is_https(), url.host(), url.port(), &self.tls, &self.settings).await?;
+        OneShot::handshake(stream, url.authority().to_owned(), self.settings.exchange_timeout).await
     }
 
     /// Closes connections of `worker` that have been idle for too long.

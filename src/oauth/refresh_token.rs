@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use super::{App, ExchangeError, TokenResponse};
 use crate::salesforce::hosts::LoginUrl;
 use crate::salesforce::identity::Identity;
-use crate::salesforce::token_errors::TokenError;
+use crate::salesforce::token_errors::TokenFailure;
 use crate::secret::Secret;
 use crate::transport::OneShot;
 
@@ -87,7 +87,7 @@ pub async fn refresh(
 fn client(app: &App, client_secret: Option<&Secret<String>>, login: &LoginUrl) -> Result<Client, ExchangeError> {
     let url = TokenUrl::new(format!("{login}/services/oauth2/token"))
         .map_err(|error| ExchangeError::NotSent(error.to_string()))?;
-    let client = Client::new(ClientId::new(app.client_id.clone()))
+    let client = oauth2::Client::new(ClientId::new(app.client_id.clone()))
         .set_auth_type(AuthType::RequestBody)
         .set_token_uri(url);
     Ok(match client_secret {
@@ -119,7 +119,7 @@ impl<'c> AsyncHttpClient<'c> for Wire {
                 connection.send(request).await.map_err(|error| WireError(ExchangeError::Lost(error.to_string())))?;
             if answer.status != http::StatusCode::OK {
                 let content_type = answer.content_type.as_ref().map(http::HeaderValue::as_bytes);
-                let failure = TokenError::parse(answer.status.as_u16(), content_type, &answer.body);
+                let failure = TokenFailure::parse(answer.status.as_u16(), content_type, &answer.body);
                 return Err(WireError(ExchangeError::Answered(failure)));
             }
             let mut response = http::Response::new(answer.body.to_vec());

@@ -7,7 +7,7 @@ use http_body_util::Full;
 use url::form_urlencoded;
 
 use super::ExchangeError;
-use crate::salesforce::token_errors::TokenError;
+use crate::salesforce::token_errors::TokenFailure;
 use crate::secret::Secret;
 use crate::transport::OneShot;
 
@@ -24,7 +24,7 @@ pub async fn revoke(token: &Secret<String>, connection: OneShot) -> Result<(), E
         StatusCode::OK | StatusCode::BAD_REQUEST => Ok(()),
         status => {
             let content_type = answer.content_type.as_ref().map(HeaderValue::as_bytes);
-            Err(ExchangeError::Answered(TokenError::parse(status.as_u16(), content_type, &answer.body)))
+            Err(ExchangeError::Answered(TokenFailure::parse(status.as_u16(), content_type, &answer.body)))
         }
     }
 }

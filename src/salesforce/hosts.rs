@@ -211,7 +211,8 @@ impl TrustedHosts {
         Self(hosts)
     }
 
-    fn contains(&self, host: &str) -> bool {
+    /// Whether this host is trusted.
+    pub fn contains(&self, host: &str) -> bool {
         self.0.iter().any(|trusted| *trusted.0 == *host)
     }
 }

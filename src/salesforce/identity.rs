@@ -78,7 +78,8 @@ mod tests {
             Identity::parse_url("https://login.salesforce.com/id/00Dxx0000001gPLEAY/005xx000001SwiUAAS").unwrap();
         assert_eq!(identity.org.as_str(), "00Dxx0000001gPLEAY");
         assert_eq!(identity.user.as_str(), "005xx000001SwiUAAS");
-        for wrong in ["", "https://h/id/00Dxx0000001gPLEAY", "https://h/id/001xx0000001gPLEAY/005xx000001SwiUAAS", "x"] {
+        for wrong in ["", "https://h/id/00Dxx0000001gPLEAY", "https://h/id/001xx0000001gPLEAY/005xx000001SwiUAAS", "x"]
+        {
             assert!(Identity::parse_url(wrong).is_err(), "{wrong}");
         }
     }

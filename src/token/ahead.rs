@@ -9,8 +9,8 @@ use super::{Session, Slot};
 
 /// Looks at all sessions again and again, for as long as the engine's runtime lives.
 pub(super) async fn run(source: TokenSource) {
-    let pause = (source.settings().refresh_ahead_min_life / 20)
-        .clamp(Duration::from_millis(50), Duration::from_secs(5));
+    let pause =
+        (source.settings().refresh_ahead_min_life / 20).clamp(Duration::from_millis(50), Duration::from_secs(5));
     let mut ticks = tokio::time::interval(pause);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {

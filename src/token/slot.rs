@@ -12,7 +12,7 @@ use super::backoff::Backoff;
 use super::lifetime::Lifetime;
 use super::{Session, Settings, TokenError};
 use crate::connection::{ConnectionKey, Status};
-use crate::salesforce::api_families::{ApiFamily, ErrorCode};
+use crate::salesforce::{ApiFamily, ErrorCode};
 
 /// First and longest stop after an exchange that failed for now.
 const TRANSIENT: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));

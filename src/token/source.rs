@@ -2,7 +2,7 @@
 //! own on the engine's runtime, one at a time for each connection; a caller that goes away cancels nothing.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use quick_cache::Equivalent;
 use quick_cache::sync::Cache;
@@ -15,8 +15,8 @@ use super::slot::{Flight, FlightResult};
 use super::{Session, SessionSecret, Settings, Slot, TokenError, Unavailable};
 use crate::connection::{Cause, ConnectionKey, Generation, KeyRef, Status};
 use crate::metrics::TokenMetrics;
-use crate::salesforce::api_families::{ApiFamily, ErrorCode};
 use crate::salesforce::hosts::TrustedHosts;
+use crate::salesforce::{ApiFamily, ErrorCode};
 use crate::store::{Head, Store};
 use crate::transport::Transport;
 
@@ -63,12 +63,8 @@ impl TokenSource {
     /// use ahead of their end until [`TokenSource::stop`].
     pub fn new(parts: Parts) -> Self {
         let slots = Cache::new(parts.settings.cache_entries);
-        let source = Self(Arc::new(Inner {
-            slots,
-            unknown: Cache::new(UNKNOWN_ENTRIES),
-            flights: TaskTracker::new(),
-            parts,
-        }));
+        let source =
+            Self(Arc::new(Inner { slots, unknown: Cache::new(UNKNOWN_ENTRIES), flights: TaskTracker::new(), parts }));
         source.0.parts.runtime.spawn(source.clone().follow_changes());
         source.0.parts.runtime.spawn(super::ahead::run(source.clone()));
         source
@@ -310,7 +306,9 @@ impl TokenSource {
         self.0.unknown.remove(key);
         let Some(slot) = self.0.slots.peek(key) else { return };
         match self.0.parts.exchanger.load(key).await {
-            Ok(obtained) => {
+            // Without a session there is nothing to install; the next caller has it exchanged for.
+            Ok(None) => slot.state().clear_failure(),
+            Ok(Some(obtained)) => {
                 let held = slot.session().as_ref().map(|session| session.generation);
                 slot.state().clear_failure();
                 if held.is_none_or(|held| obtained.session.generation.supersedes(held)) {
@@ -335,6 +333,3 @@ impl TokenSource {
         }
     }
 }
-
-/// How long the engine may take to settle when the process stops: the lease and the longest exchange.
-pub const SETTLE_LIMIT: Duration = Duration::from_secs(60);

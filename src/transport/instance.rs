@@ -75,7 +75,7 @@ pub struct Lease {
 
 impl Instance {
     pub(super) fn new(url: InstanceUrl, workers: usize, max_idle: usize) -> Self {
-        let host = HeaderValue::from_str(&url.authority()).expect("a parsed host is a valid header value");
+        let host = HeaderValue::from_str(url.authority()).expect("a parsed host is a valid header value");
         Self { url, host, idle: (0..workers).map(|_| Mutex::default()).collect(), max_idle }
     }
 
@@ -111,11 +111,7 @@ impl Instance {
     }
 }
 
-pub(super) async fn handshake(
-    instance: &Arc<Instance>,
-    worker: usize,
-    stream: Stream,
-) -> Result<Lease, DialError> {
+pub(super) async fn handshake(instance: &Arc<Instance>, worker: usize, stream: Stream) -> Result<Lease, DialError> {
     let (sender, connection) = http1::Builder::new().handshake(TokioIo::new(stream)).await?;
     let driver = tokio::spawn(connection).abort_handle();
     let connection = Connection { sender, driver };
@@ -156,10 +152,7 @@ impl Body for RequestBody {
     type Data = Bytes;
     type Error = BodyError;
 
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
         match self.get_mut() {
             Self::Empty => Poll::Ready(None),
             Self::Whole(body) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),

@@ -1,0 +1,113 @@
+//! What came of sending an exchange, and what has to be waited for.
+
+use std::time::Duration;
+
+use super::super::{GrantSecret, TokenError, Unavailable};
+use crate::connection::Cause;
+use crate::oauth::{ExchangeError, TokenResponse, signature_fits};
+use crate::salesforce::hosts::{InstanceUrl, TrustedHosts};
+use crate::salesforce::identity::Id;
+use crate::salesforce::token_errors::TokenFailure;
+use crate::secret::Secret;
+
+/// What came of one exchange, by what it means for the refresh token.
+pub(super) enum Sent {
+    /// New tokens.
+    Tokens(Box<TokenResponse>),
+    /// No tokens, and the refresh token is unspent.
+    Unspent(Waiting),
+    /// A definite refusal.
+    Refused(Cause),
+    /// Nobody can tell.
+    Unknown(String),
+}
+
+impl From<Result<TokenResponse, ExchangeError>> for Sent {
+    fn from(answer: Result<TokenResponse, ExchangeError>) -> Self {
+        match answer {
+            Ok(response) => Self::Tokens(Box::new(response)),
+            Err(ExchangeError::NotSent(_)) => Self::Unspent(Waiting::TokenEndpoint),
+            Err(ExchangeError::Lost(reason)) => Self::Unknown(reason),
+            Err(ExchangeError::Answered(failure)) => match failure {
+                TokenFailure::Transient => Self::Unspent(Waiting::TokenEndpoint),
+                TokenFailure::InProgress => Self::Unspent(Waiting::Lease),
+                TokenFailure::RateLimited => Self::Unspent(Waiting::RateLimit),
+                TokenFailure::Refused(cause) => Self::Refused(cause),
+                TokenFailure::Unknown => Self::Unknown("an answer that tells nothing".to_owned()),
+            },
+        }
+    }
+}
+
+impl Sent {
+    /// The `result` label of the exchange.
+    pub(super) fn label(&self) -> &'static str {
+        match self {
+            Self::Tokens(_) => "ok",
+            Self::Unspent(Waiting::Lease) => "in_progress",
+            Self::Unspent(Waiting::RateLimit) => "rate_limited",
+            Self::Unspent(_) => "transient",
+            Self::Refused(_) => "refused",
+            Self::Unknown(_) => "unknown",
+        }
+    }
+}
+
+/// What an exchange waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Waiting {
+    /// Somebody else is at work on the connection.
+    Lease,
+    /// The token endpoint is in trouble.
+    TokenEndpoint,
+    /// Too few replicas have the intent.
+    Store,
+    /// An earlier exchange has no known outcome yet.
+    Outcome,
+    /// Too many logins.
+    RateLimit,
+}
+
+impl Waiting {
+    /// How long to wait before the next pass, given the last pause.
+    pub(super) fn pause(self, last: Duration) -> Duration {
+        match self {
+            Self::Lease => (last * 2).min(Duration::from_millis(500)),
+            Self::TokenEndpoint | Self::Store => (last * 2).clamp(Duration::from_millis(250), Duration::from_secs(4)),
+            Self::Outcome => Duration::from_secs(2),
+            // Longer than any caller waits: it is told at once.
+            Self::RateLimit => Duration::from_secs(300),
+        }
+    }
+
+    /// What a caller is told when it has been waited for long enough.
+    pub(super) fn error(self) -> TokenError {
+        let (reason, seconds) = match self {
+            Self::Lease => (Unavailable::Busy, 1),
+            Self::TokenEndpoint => (Unavailable::TokenEndpoint, 5),
+            Self::Store => (Unavailable::Store, 5),
+            Self::Outcome => (Unavailable::Busy, 15),
+            Self::RateLimit => (Unavailable::RateLimited, 300),
+        };
+        TokenError::Unavailable { reason, retry_after: Duration::from_secs(seconds) }
+    }
+}
+
+/// Why a token response does not belong to its connection, if it does not.
+pub(super) fn mismatch(
+    response: &TokenResponse,
+    grant: &GrantSecret,
+    client_secret: Option<&Secret<String>>,
+    trusted: &TrustedHosts,
+) -> Option<Cause> {
+    if client_secret.is_some_and(|secret| !signature_fits(response, secret)) {
+        return Some(Cause::SignatureWrong);
+    }
+    if InstanceUrl::parse(&response.instance_url, trusted).is_err() {
+        return Some(Cause::HostNotAllowed);
+    }
+    let Some(identity) = &response.identity else { return Some(Cause::OrgMismatch) };
+    let differs =
+        |known: &Option<String>, now: &Id| known.as_deref().is_some_and(|id| Id::parse(id).as_ref() != Ok(now));
+    (differs(&grant.org_id, &identity.org) || differs(&grant.user_id, &identity.user)).then_some(Cause::OrgMismatch)
+}
