@@ -2,9 +2,11 @@
 //! opens. Every sealed value is bound to its purpose, tenant and user, so that nothing can be moved between rows.
 
 mod envelope;
+mod ephemeral;
 mod key_ring;
 
 pub use envelope::Sealed;
+pub use ephemeral::{EphemeralKey, OVERHEAD};
 pub use key_ring::{KeyError, KeyRing, new_key_line};
 
 use zeroize::Zeroizing;

@@ -20,7 +20,7 @@ pub(super) async fn run(source: TokenSource) {
                 Some(session) if is_due(&slot, session, &source, Instant::now()) => session.generation,
                 _ => continue,
             };
-            source.prepare_next(&slot, due);
+            source.start(&slot, due);
         }
     }
 }

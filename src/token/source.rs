@@ -127,10 +127,24 @@ impl TokenSource {
         self.session(slot, Some(refused.generation)).await
     }
 
-    /// Starts getting the session after `refused` without waiting for it, so that the caller's next try finds it.
-    pub fn prepare_next(&self, slot: &Arc<Slot>, refused: Generation) {
-        // Whether a flight was started, found, or not needed, there is nothing to wait for.
-        let _ = self.board(slot, Some(refused));
+    /// As [`TokenSource::next`], without waiting: the caller's next try finds the session.
+    pub fn prepare_next(
+        &self,
+        slot: &Arc<Slot>,
+        refused: &Session,
+        family: ApiFamily,
+        code: Option<ErrorCode>,
+        sent: Instant,
+    ) -> Result<(), TokenError> {
+        self.judge_refusal(slot, refused, family, code, sent)?;
+        self.start(slot, refused.generation);
+        Ok(())
+    }
+
+    /// Starts a flight for the session after `old`, unless one is under way, not needed, or stopped.
+    pub(super) fn start(&self, slot: &Arc<Slot>, old: Generation) {
+        // In each of these cases there is nothing to wait for.
+        let _ = self.board(slot, Some(old));
     }
 
     /// Notes that the org accepted a call of `family` with this session.

@@ -1,0 +1,260 @@
+//! The access log: one line a request. Workers format by hand into a buffer of their own; another thread writes the
+//! buffers out, so that a slow reader of the log never holds a request. Only words of this program, names checked by
+//! its parsers, and numbers go in; no path, no query, no header.
+
+use std::io::Write;
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use prometheus::IntCounter;
+
+/// A buffer that has grown to this size because nobody reads the log takes no more lines.
+const FULL_BYTES: usize = 4 << 20;
+/// How long a line may lie in a buffer.
+const FLUSH_EVERY: Duration = Duration::from_millis(200);
+
+/// The form of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// One JSON object a line.
+    Json,
+    /// `key=value` pairs.
+    Text,
+}
+
+impl std::str::FromStr for Format {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "json" => Ok(Self::Json),
+            "text" => Ok(Self::Text),
+            _ => Err("must be \"json\" or \"text\""),
+        }
+    }
+}
+
+/// The log of one process: its workers' buffers and the thread that writes them out.
+pub struct AccessLog {
+    format: Format,
+    buffers: Arc<Mutex<Vec<Buffer>>>,
+    dropped: IntCounter,
+    stop: Sender<()>,
+    writer: Option<JoinHandle<()>>,
+}
+
+type Buffer = Arc<Mutex<Vec<u8>>>;
+
+/// One worker's end of the log.
+#[derive(Clone)]
+pub struct LogBuffer {
+    format: Format,
+    buffer: Buffer,
+    dropped: IntCounter,
+}
+
+/// A line being written.
+pub struct Line<'a> {
+    format: Format,
+    out: MutexGuard<'a, Vec<u8>>,
+}
+
+impl AccessLog {
+    /// A log that is written to `sink` by a thread of its own.
+    pub fn start(format: Format, mut sink: Box<dyn Write + Send>, dropped: IntCounter) -> std::io::Result<Self> {
+        let buffers: Arc<Mutex<Vec<Buffer>>> = Arc::default();
+        let (stop, stopped) = mpsc::channel();
+        let shared = Arc::clone(&buffers);
+        let writer = std::thread::Builder::new().name("access-log".to_owned()).spawn(move || {
+            loop {
+                let last = stopped.recv_timeout(FLUSH_EVERY) != Err(RecvTimeoutError::Timeout);
+                flush(&shared, sink.as_mut());
+                if last {
+                    return;
+                }
+            }
+        })?;
+        Ok(Self { format, buffers, dropped, stop, writer: Some(writer) })
+    }
+
+    /// A buffer for one worker.
+    pub fn buffer(&self) -> LogBuffer {
+        let buffer = Buffer::default();
+        lock(&self.buffers).push(Arc::clone(&buffer));
+        LogBuffer { format: self.format, buffer, dropped: self.dropped.clone() }
+    }
+}
+
+impl Drop for AccessLog {
+    /// Writes out what is left.
+    fn drop(&mut self) {
+        // The receiver only goes away with the thread, which then has nothing left to stop.
+        let _ = self.stop.send(());
+        if let Some(writer) = self.writer.take() {
+            let _ = writer.join();
+        }
+    }
+}
+
+fn flush(buffers: &Mutex<Vec<Buffer>>, sink: &mut dyn Write) {
+    let buffers = lock(buffers).clone();
+    for buffer in buffers {
+        let bytes = std::mem::take(&mut *lock(&buffer));
+        if !bytes.is_empty() {
+            // A closed log must not stop the proxy; there is nowhere left to say so.
+            let _ = sink.write_all(&bytes).and_then(|()| sink.flush());
+            let mut returned = bytes;
+            returned.clear();
+            let mut buffer = lock(&buffer);
+            if buffer.is_empty() {
+                *buffer = returned;
+            }
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // At worst half a line stands in a buffer after a panic.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl LogBuffer {
+    /// Begins a line, unless the log's reader is far behind.
+    pub fn line(&self) -> Option<Line<'_>> {
+        let mut out = lock(&self.buffer);
+        if out.len() >= FULL_BYTES {
+            self.dropped.inc();
+            return None;
+        }
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        match self.format {
+            Format::Json => out.extend_from_slice(b"{\"event\":\"request\""),
+            Format::Text => out.extend_from_slice(b"event=request"),
+        }
+        let mut line = Line { format: self.format, out };
+        line.decimal("time", now.as_secs(), now.subsec_millis());
+        Some(line)
+    }
+}
+
+impl Line<'_> {
+    /// A word or name of visible ASCII.
+    pub fn text(&mut self, key: &'static str, value: &str) {
+        self.key(key);
+        match self.format {
+            Format::Text => self.out.extend_from_slice(value.as_bytes()),
+            Format::Json => {
+                self.out.push(b'"');
+                for byte in value.bytes() {
+                    if matches!(byte, b'"' | b'\\') {
+                        self.out.push(b'\\');
+                    }
+                    self.out.push(byte);
+                }
+                self.out.push(b'"');
+            }
+        }
+    }
+
+    /// A whole number.
+    pub fn number(&mut self, key: &'static str, value: u64) {
+        self.key(key);
+        let mut digits = [0; 20];
+        let mut at = digits.len();
+        let mut left = value;
+        loop {
+            at -= 1;
+            digits[at] = b'0' + u8::try_from(left % 10).expect("a digit");
+            left /= 10;
+            if left == 0 {
+                break;
+            }
+        }
+        self.out.extend_from_slice(&digits[at..]);
+    }
+
+    /// A span of time in milliseconds with three decimals.
+    pub fn millis(&mut self, key: &'static str, value: Duration) {
+        let micros = u64::try_from(value.as_micros()).unwrap_or(u64::MAX);
+        self.decimal(key, micros / 1000, u32::try_from(micros % 1000).expect("below a thousand"));
+    }
+
+    /// Ends the line.
+    pub fn end(mut self) {
+        match self.format {
+            Format::Json => self.out.extend_from_slice(b"}\n"),
+            Format::Text => self.out.push(b'\n'),
+        }
+    }
+
+    fn decimal(&mut self, key: &'static str, whole: u64, thousandths: u32) {
+        self.number(key, whole);
+        let digit = |value: u32| b'0' + u8::try_from(value % 10).expect("a digit");
+        self.out.extend_from_slice(&[b'.', digit(thousandths / 100), digit(thousandths / 10), digit(thousandths)]);
+    }
+
+    fn key(&mut self, key: &'static str) {
+        match self.format {
+            Format::Json => {
+                self.out.extend_from_slice(b",\"");
+                self.out.extend_from_slice(key.as_bytes());
+                self.out.extend_from_slice(b"\":");
+            }
+            Format::Text => {
+                self.out.push(b' ');
+                self.out.extend_from_slice(key.as_bytes());
+                self.out.push(b'=');
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Shared(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Shared {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            lock(&self.0).extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn written(format: Format) -> String {
+        let sink = Shared::default();
+        let dropped = IntCounter::new("dropped", "dropped").unwrap();
+        let log = AccessLog::start(format, Box::new(sink.clone()), dropped).unwrap();
+        let buffer = log.buffer();
+        let mut line = buffer.line().unwrap();
+        line.text("tenant", "a\"b\\c");
+        line.number("status", 200);
+        line.millis("ms", Duration::from_micros(12_045));
+        line.end();
+        drop(log);
+        let bytes = lock(&sink.0).clone();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn a_json_line_is_one_json_object_with_odd_names_escaped() {
+        let line: serde_json::Value = serde_json::from_str(&written(Format::Json)).unwrap();
+        assert_eq!(line["tenant"], "a\"b\\c");
+        assert_eq!(line["status"], 200);
+        assert_eq!(line["ms"], 12.045);
+    }
+
+    #[test]
+    fn a_text_line_is_pairs_and_the_last_lines_are_written_at_the_end() {
+        let line = written(Format::Text);
+        assert!(line.starts_with("event=request time="), "{line}");
+        assert!(line.ends_with(" tenant=a\"b\\c status=200 ms=12.045\n"), "{line}");
+    }
+}

@@ -1,0 +1,132 @@
+//! Step 8, authenticate: puts the connection's token in, and when Salesforce says that the session is dead, gets the
+//! next generation and sends the call again. A call is sent at most three times: with the session in memory, with a
+//! newer one found in the store, and with one exchanged because of it. A dead session's answer never reaches a caller.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Response, StatusCode};
+use hyper::body::Body as _;
+use tokio::time::Sleep;
+
+use super::body::{Body, OrgBody};
+use super::error::ProxyError;
+use super::forward::{Answer, Outgoing, forward};
+use super::observe::{Observation, Replay};
+use super::peek::{judge, peek};
+use super::replay_body::ReplayBody;
+use super::{Proxy, sanitize};
+use crate::salesforce::{ErrorCode, Verdict};
+use crate::token::{Session, Slot};
+
+const MAX_SENDS: u32 = 3;
+
+/// `Orgpass-Replay` says what came of a dead session, when it mattered.
+pub const REPLAY: HeaderName = HeaderName::from_static("orgpass-replay");
+
+/// What an answer turned out to be.
+enum Answered {
+    /// The org's answer, for the caller.
+    Live(Response<Body>),
+    /// The session is dead; Salesforce's code for it.
+    Dead(ErrorCode),
+}
+
+/// Sends the call until the org accepts its session.
+pub async fn authenticate(
+    proxy: &Proxy,
+    slot: &Arc<Slot>,
+    call: &Outgoing,
+    body: &ReplayBody,
+    seen: &mut Observation,
+) -> Result<Response<Body>, ProxyError> {
+    let mut session = current(proxy, slot).await?;
+    let mut timer = Box::pin(tokio::time::sleep(Duration::ZERO));
+    for sends in 1..=MAX_SENDS {
+        let sent = Instant::now();
+        let answer = forward(&proxy.transport, proxy.worker, call, &session, body, &mut timer).await;
+        seen.add_upstream(sent.elapsed());
+        let dead = match inspect(proxy, slot, call, body, &session, answer?, &mut timer).await? {
+            Answered::Live(mut response) => {
+                if sends > 1 {
+                    seen.set_replay(Replay::Done);
+                    response.headers_mut().insert(REPLAY, HeaderValue::from_static("done"));
+                }
+                return Ok(response);
+            }
+            Answered::Dead(code) => code,
+        };
+        if !body.can_be_sent_again() || sends == MAX_SENDS {
+            seen.set_replay(Replay::NotPossible);
+            proxy.tokens.prepare_next(slot, &session, call.family, Some(dead), sent)?;
+            return Err(ProxyError::ReplayNotPossible);
+        }
+        session = proxy.tokens.next(slot, &session, call.family, Some(dead), sent).await.map_err(|error| {
+            seen.set_replay(Replay::NoToken);
+            ProxyError::from(error)
+        })?;
+    }
+    Err(ProxyError::ReplayNotPossible)
+}
+
+/// The session in memory, or the one that the engine gets.
+async fn current(proxy: &Proxy, slot: &Arc<Slot>) -> Result<Arc<Session>, ProxyError> {
+    if let Some(session) = slot.session().as_ref() {
+        return Ok(Arc::clone(session));
+    }
+    Ok(proxy.tokens.session(slot, None).await?)
+}
+
+/// Looks at an answer as far as its family's table asks for, and makes the caller's response of it.
+async fn inspect(
+    proxy: &Proxy,
+    slot: &Arc<Slot>,
+    call: &Outgoing,
+    body: &ReplayBody,
+    session: &Session,
+    answer: Answer,
+    timer: &mut Pin<Box<Sleep>>,
+) -> Result<Answered, ProxyError> {
+    let Answer { response, lease } = answer;
+    let (mut head, mut rest) = response.into_parts();
+    let mut peeked = None;
+    if call.family.peeks_at(head.status.as_u16()) {
+        let seen = peek(&head.headers, &mut rest).await?;
+        if let Verdict::Dead { code } = judge(call.family, head.status.as_u16(), &head.headers, &seen) {
+            if rest.is_end_stream() && body.is_read() {
+                lease.give_back();
+            }
+            return Ok(Answered::Dead(code));
+        }
+        if sanitize::contains_token(&seen.plain, session.token().expose().as_bytes()) {
+            return Err(ProxyError::ResponseWithheld);
+        }
+        peeked = Some(seen.raw).filter(|raw: &Bytes| !raw.is_empty());
+    }
+    if shows_acceptance(head.status) {
+        proxy.tokens.accepted(slot, session, call.family);
+    }
+    body.forget();
+    sanitize::response(&mut head.headers, session.instance.url());
+    if sanitize::carries_token(&head.headers, session.token().expose().as_bytes()) {
+        return Err(ProxyError::ResponseWithheld);
+    }
+    let body = Body::org(OrgBody {
+        peeked,
+        rest,
+        lease,
+        timer: std::mem::replace(timer, Box::pin(tokio::time::sleep(Duration::ZERO))),
+        pause_limit: call.family.row().body_idle_timeout,
+        pausing: false,
+        request_sent: body.is_read(),
+    });
+    Ok(Answered::Live(Response::from_parts(head, body)))
+}
+
+/// Whether an answer shows that the org accepted the token: trouble of the server, or a 401 about something else than
+/// the session, shows nothing.
+fn shows_acceptance(status: StatusCode) -> bool {
+    status.as_u16() < 500 && status != StatusCode::UNAUTHORIZED && status.as_u16() != 420
+}

@@ -1,0 +1,158 @@
+//! The one response body: the proxy's own bytes, or the org's as they come. When the last byte has been taken, or the
+//! caller is gone, the call's observation ends with it, and with that its permit.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
+use tokio::time::{Instant, Sleep};
+
+use super::observe::{End, Observation};
+use crate::transport::{BodyError, Lease};
+
+/// A response body on its way to the caller.
+pub struct Body {
+    source: Source,
+    observation: Option<Box<Observation>>,
+}
+
+enum Source {
+    Own(Option<Bytes>),
+    Org(Box<OrgBody>),
+    Ended,
+}
+
+/// An org's response body, with the connection that it comes over.
+pub struct OrgBody {
+    /// What was read already to look at it.
+    pub peeked: Option<Bytes>,
+    /// The rest.
+    pub rest: Incoming,
+    /// The connection; it is kept for the next call only if the body ends well.
+    pub lease: Lease,
+    /// The call's one timer.
+    pub timer: Pin<Box<Sleep>>,
+    /// How long the body may pause.
+    pub pause_limit: Duration,
+    /// Whether the timer runs: it is set when the body begins to make the caller wait, so that a fast body costs no
+    /// timer work.
+    pub pausing: bool,
+    /// Whether the whole request was sent, so that the connection may be used again.
+    pub request_sent: bool,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the org's answer paused for too long")]
+struct Paused;
+
+impl Body {
+    /// The proxy's own bytes.
+    pub fn own(bytes: Bytes) -> Self {
+        Self { source: Source::Own(Some(bytes)), observation: None }
+    }
+
+    /// An org's body.
+    pub fn org(body: OrgBody) -> Self {
+        let mut this = Self { source: Source::Org(Box::new(body)), observation: None };
+        this.end_if_read();
+        this
+    }
+
+    /// Ties the observation's end to the body's.
+    #[must_use]
+    pub fn observed(mut self, mut observation: Box<Observation>) -> Self {
+        if matches!(self.source, Source::Ended) {
+            observation.end(End::Complete);
+        }
+        self.observation = Some(observation);
+        self
+    }
+
+    /// Whether the body has been taken to its end already.
+    fn end_if_read(&mut self) {
+        let Source::Org(org) = &self.source else { return };
+        if org.peeked.is_none() && org.rest.is_end_stream() {
+            self.finish(End::Complete);
+        }
+    }
+
+    fn finish(&mut self, end: End) {
+        if let Source::Org(org) = std::mem::replace(&mut self.source, Source::Ended)
+            && end == End::Complete
+            && org.request_sent
+        {
+            org.lease.give_back();
+        }
+        if let Some(observation) = &mut self.observation {
+            observation.end(end);
+        }
+    }
+}
+
+impl HttpBody for Body {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = self.get_mut();
+        let polled = match &mut this.source {
+            Source::Ended => return Poll::Ready(None),
+            Source::Own(bytes) => {
+                let bytes = bytes.take().filter(|bytes| !bytes.is_empty());
+                this.finish(End::Complete);
+                bytes.map(|bytes| Ok(Frame::data(bytes)))
+            }
+            Source::Org(org) => ready!(org.poll_frame(cx)),
+        };
+        match &polled {
+            Some(Ok(frame)) => {
+                if let (Some(observation), Some(data)) = (&mut this.observation, frame.data_ref()) {
+                    observation.add_sent(data.len());
+                }
+                this.end_if_read();
+            }
+            Some(Err(_)) => this.finish(End::OrgFailed),
+            None => this.finish(End::Complete),
+        }
+        Poll::Ready(polled)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.source {
+            Source::Ended => true,
+            Source::Own(bytes) => bytes.as_ref().is_none_or(Bytes::is_empty),
+            Source::Org(_) => false,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.source {
+            Source::Ended => SizeHint::with_exact(0),
+            Source::Own(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
+            Source::Org(org) => {
+                let (peeked, rest) = (org.peeked.as_ref().map_or(0, Bytes::len) as u64, org.rest.size_hint());
+                rest.exact().map_or_else(SizeHint::default, |rest| SizeHint::with_exact(peeked + rest))
+            }
+        }
+    }
+}
+
+impl OrgBody {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if let Some(bytes) = self.peeked.take() {
+            return Poll::Ready(Some(Ok(Frame::data(bytes))));
+        }
+        if let Poll::Ready(frame) = Pin::new(&mut self.rest).poll_frame(cx) {
+            self.pausing = false;
+            return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
+        }
+        if !self.pausing {
+            self.pausing = true;
+            self.timer.as_mut().reset(Instant::now() + self.pause_limit);
+        }
+        ready!(self.timer.as_mut().poll(cx));
+        Poll::Ready(Some(Err(Paused.into())))
+    }
+}

@@ -1,0 +1,122 @@
+//! Step 9, forward: one sending of a call to its instance, up to the head of the answer.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use http::header::HOST;
+use http::{HeaderMap, HeaderName, Method, Request, Response, Uri, Version};
+use hyper::body::Incoming;
+use tokio::time::{Instant, Sleep};
+
+use super::error::ProxyError;
+use super::replay_body::ReplayBody;
+use crate::salesforce::{ApiFamily, TokenPlace};
+use crate::token::Session;
+use crate::transport::{DialError, Lease, RequestBody, SendError, Transport};
+
+const SESSION: HeaderName = HeaderName::from_static("x-sfdc-session");
+
+/// What of a call goes to the org, whichever session it goes with.
+pub struct Outgoing {
+    /// The method.
+    pub method: Method,
+    /// Path and query, as they came.
+    pub uri: Uri,
+    /// The headers that go on.
+    pub headers: HeaderMap,
+    /// The API family, which says where the token goes and how long to wait.
+    pub family: ApiFamily,
+}
+
+/// The head of an answer, with the connection that its body comes over.
+pub struct Answer {
+    /// Head and body.
+    pub response: Response<Incoming>,
+    /// The connection.
+    pub lease: Lease,
+}
+
+/// Sends the call with `session` and waits for the head of the answer.
+pub async fn forward(
+    transport: &Transport,
+    worker: usize,
+    call: &Outgoing,
+    session: &Session,
+    body: &ReplayBody,
+    timer: &mut Pin<Box<Sleep>>,
+) -> Result<Answer, ProxyError> {
+    let mut request = call.request(session, body.send());
+    let mut lease = transport.connection(&session.instance, worker).await.map_err(undialled)?;
+    loop {
+        match wait_for_head(&mut lease, request, body, timer, call.family.row().first_byte_timeout).await {
+            Ok(response) => return Ok(Answer { response, lease }),
+            // An idle connection that the org had closed: nothing was sent, so a new one is no replay.
+            Err(Failure::Send(SendError::Unsent(unsent))) if lease.is_reused() => {
+                request = *unsent;
+                lease = transport.fresh_connection(&session.instance, worker).await.map_err(undialled)?;
+            }
+            Err(Failure::Send(error)) => {
+                if body.caller_failed() {
+                    return Err(ProxyError::InvalidRequest(super::error::RequestFault::Body));
+                }
+                tracing::warn!(host = session.instance.url().host(), %error, "the org's connection failed");
+                return Err(ProxyError::UpstreamUnreachable);
+            }
+            Err(Failure::TimedOut) => return Err(ProxyError::UpstreamTimeout),
+        }
+    }
+}
+
+enum Failure {
+    Send(SendError),
+    TimedOut,
+}
+
+/// Waits for the head; a body that still moves towards the org keeps the time from running out.
+async fn wait_for_head(
+    lease: &mut Lease,
+    request: Request<RequestBody>,
+    body: &ReplayBody,
+    timer: &mut Pin<Box<Sleep>>,
+    limit: Duration,
+) -> Result<Response<Incoming>, Failure> {
+    timer.as_mut().reset(Instant::now() + limit);
+    let mut head = std::pin::pin!(lease.send(request));
+    loop {
+        tokio::select! {
+            biased;
+            sent = &mut head => return sent.map_err(Failure::Send),
+            () = timer.as_mut() => {}
+        }
+        match body.progress().map(|at| Instant::from_std(at) + limit) {
+            Some(deadline) if deadline > Instant::now() => timer.as_mut().reset(deadline),
+            _ => return Err(Failure::TimedOut),
+        }
+    }
+}
+
+impl Outgoing {
+    fn request(&self, session: &Session, body: RequestBody) -> Request<RequestBody> {
+        let mut request = Request::new(body);
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = self.uri.clone();
+        *request.version_mut() = Version::HTTP_11;
+        let headers = request.headers_mut();
+        *headers = self.headers.clone();
+        headers.insert(HOST, session.instance.host().clone());
+        let (name, value) = match self.family.row().token_place {
+            TokenPlace::Authorization => (http::header::AUTHORIZATION, &session.authorization),
+            TokenPlace::XSfdcSession => (SESSION, &session.bare),
+        };
+        headers.insert(name, value.clone());
+        request
+    }
+}
+
+fn undialled(error: DialError) -> ProxyError {
+    tracing::warn!(%error, "the org's instance was not reached");
+    match error {
+        DialError::TimedOut => ProxyError::UpstreamTimeout,
+        _ => ProxyError::UpstreamUnreachable,
+    }
+}

@@ -1,0 +1,342 @@
+//! Step 1, observe: names the call, and when the last byte of its response has left or the caller is gone, counts it,
+//! writes its line and gives its permit back.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use http::{HeaderValue, Method, StatusCode};
+use prometheus::{Histogram, IntCounter};
+
+use super::admit::Permit;
+use super::error::Code;
+use super::identify::Identity;
+use crate::access_log::LogBuffer;
+use crate::metrics::RequestMetrics;
+use crate::salesforce::ApiFamily;
+
+/// What one worker counts and logs with. Metric handles are resolved once and kept.
+pub struct Observer {
+    metrics: RequestMetrics,
+    counters: Mutex<HashMap<Labels, IntCounter>>,
+    request_duration: [Histogram; FAMILIES + 1],
+    upstream_duration: [Histogram; FAMILIES + 1],
+    log: Option<LogBuffer>,
+    ids: Ids,
+}
+
+const FAMILIES: usize = ApiFamily::ALL.len();
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Labels {
+    family: Option<ApiFamily>,
+    method: MethodLabel,
+    status: u16,
+    outcome: Outcome,
+}
+
+/// How a call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Outcome {
+    /// The org's answer was relayed.
+    Relayed,
+    /// The org's answer was relayed after a replay.
+    Replayed,
+    /// The proxy answered itself.
+    Refused,
+    /// The caller went away before the end.
+    CallerGone,
+    /// The org's answer broke off.
+    OrgFailed,
+}
+
+/// How a response body ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Its last byte was taken.
+    Complete,
+    /// The org's side broke off.
+    OrgFailed,
+}
+
+/// What came of a dead session in a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replay {
+    /// Sent again, and the answer to that was relayed.
+    Done,
+    /// The body could not be sent again.
+    NotPossible,
+    /// There was no session to send it again with.
+    NoToken,
+}
+
+/// The methods that have a label of their own.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum MethodLabel {
+    Get,
+    Head,
+    Post,
+    Put,
+    Patch,
+    Delete,
+    Other,
+}
+
+/// One call under observation. Its drop is the end of the call.
+pub struct Observation {
+    observer: std::sync::Arc<Observer>,
+    id: RequestId,
+    started: Instant,
+    method: MethodLabel,
+    family: Option<ApiFamily>,
+    status: StatusCode,
+    error: Option<Code>,
+    replay: Option<Replay>,
+    upstream: Duration,
+    sent: u64,
+    end: Option<End>,
+    identity: Option<Identity>,
+    permit: Option<Permit>,
+}
+
+impl Observer {
+    /// An observer for one worker, with its buffer of the access log if there is one.
+    pub fn new(metrics: &RequestMetrics, log: Option<LogBuffer>) -> Self {
+        let per_family = |histograms: &prometheus::HistogramVec| {
+            std::array::from_fn(|index| {
+                histograms.with_label_values(&[family_label(ApiFamily::ALL.get(index).copied())])
+            })
+        };
+        Self {
+            request_duration: per_family(&metrics.request_duration),
+            upstream_duration: per_family(&metrics.upstream_duration),
+            metrics: metrics.clone(),
+            counters: Mutex::default(),
+            log,
+            ids: Ids::new(),
+        }
+    }
+
+    /// Begins to observe a call.
+    pub fn begin(self: &std::sync::Arc<Self>, method: &Method) -> Box<Observation> {
+        self.metrics.in_flight.inc();
+        Box::new(Observation {
+            id: self.ids.next(),
+            observer: std::sync::Arc::clone(self),
+            started: Instant::now(),
+            method: MethodLabel::of(method),
+            family: None,
+            status: StatusCode::OK,
+            error: None,
+            replay: None,
+            upstream: Duration::ZERO,
+            sent: 0,
+            end: None,
+            identity: None,
+            permit: None,
+        })
+    }
+
+    fn counter(&self, labels: Labels) -> IntCounter {
+        let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
+        let resolve = || {
+            let status = labels.status.to_string();
+            let values =
+                [family_label(labels.family), labels.method.as_str(), status.as_str(), labels.outcome.as_str()];
+            self.metrics.requests.with_label_values(&values)
+        };
+        counters.entry(labels).or_insert_with(resolve).clone()
+    }
+}
+
+impl Observation {
+    /// The call's name in the log, as a header value.
+    pub fn id(&self) -> HeaderValue {
+        HeaderValue::from_bytes(&self.id.0).expect("hex digits are a header value")
+    }
+
+    /// The API family, once it is known.
+    pub fn set_family(&mut self, family: ApiFamily) {
+        self.family = Some(family);
+    }
+
+    /// The connection, once it is known.
+    pub fn set_identity(&mut self, identity: Identity) {
+        self.identity = Some(identity);
+    }
+
+    /// The connection, if it is known.
+    pub fn identity(&self) -> Option<&Identity> {
+        self.identity.as_ref()
+    }
+
+    /// Keeps the permit until the call ends.
+    pub fn hold(&mut self, permit: Permit) {
+        self.permit = Some(permit);
+    }
+
+    /// What came of a dead session.
+    pub fn set_replay(&mut self, replay: Replay) {
+        self.replay = Some(replay);
+        self.observer.metrics.replays.with_label_values(&[replay.as_str()]).inc();
+    }
+
+    /// What came of a dead session, if there was one.
+    pub fn replay(&self) -> Option<Replay> {
+        self.replay
+    }
+
+    /// Adds time that the org took to begin an answer.
+    pub fn add_upstream(&mut self, took: Duration) {
+        self.upstream += took;
+    }
+
+    /// The answer's head is decided.
+    pub fn set_answer(&mut self, status: StatusCode, error: Option<Code>) {
+        self.status = status;
+        self.error = error;
+    }
+
+    /// Counts bytes that went to the caller.
+    pub fn add_sent(&mut self, bytes: usize) {
+        self.sent += bytes as u64;
+    }
+
+    /// The response body has ended.
+    pub fn end(&mut self, end: End) {
+        self.end.get_or_insert(end);
+    }
+
+    fn outcome(&self) -> Outcome {
+        match (self.end, self.error, self.replay) {
+            (None, _, _) => Outcome::CallerGone,
+            (Some(End::OrgFailed), _, _) => Outcome::OrgFailed,
+            (Some(End::Complete), Some(_), _) => Outcome::Refused,
+            (Some(End::Complete), None, Some(Replay::Done)) => Outcome::Replayed,
+            (Some(End::Complete), None, _) => Outcome::Relayed,
+        }
+    }
+
+    fn write_line(&self, took: Duration, outcome: Outcome) {
+        let Some(mut line) = self.observer.log.as_ref().and_then(LogBuffer::line) else { return };
+        line.text("id", self.id.as_str());
+        if let Some(identity) = &self.identity {
+            line.text("tenant", identity.key().tenant());
+            if let Some(user) = identity.key().user() {
+                line.text("user", user);
+            }
+        }
+        line.text("api", family_label(self.family));
+        line.text("method", self.method.as_str());
+        line.number("status", u64::from(self.status.as_u16()));
+        line.text("outcome", outcome.as_str());
+        if let Some(error) = self.error {
+            line.text("error", error.as_str());
+        }
+        if let Some(replay) = self.replay {
+            line.text("replay", replay.as_str());
+        }
+        line.number("bytes", self.sent);
+        line.millis("ms", took);
+        line.millis("upstream_ms", self.upstream);
+        line.end();
+    }
+}
+
+impl Drop for Observation {
+    fn drop(&mut self) {
+        let took = self.started.elapsed();
+        let outcome = self.outcome();
+        let observer = &self.observer;
+        let index = self.family.map_or(FAMILIES, |family| family as usize);
+        observer.metrics.in_flight.dec();
+        observer.request_duration[index].observe(took.as_secs_f64());
+        if !self.upstream.is_zero() {
+            observer.upstream_duration[index].observe(self.upstream.as_secs_f64());
+        }
+        let labels = Labels { family: self.family, method: self.method, status: self.status.as_u16(), outcome };
+        observer.counter(labels).inc();
+        self.write_line(took, outcome);
+    }
+}
+
+fn family_label(family: Option<ApiFamily>) -> &'static str {
+    family.map_or("none", ApiFamily::label)
+}
+
+impl Outcome {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Relayed => "relayed",
+            Self::Replayed => "replayed",
+            Self::Refused => "refused",
+            Self::CallerGone => "caller_gone",
+            Self::OrgFailed => "org_failed",
+        }
+    }
+}
+
+impl Replay {
+    /// The word in metrics and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::NotPossible => "not_possible",
+            Self::NoToken => "no_token",
+        }
+    }
+}
+
+impl MethodLabel {
+    fn of(method: &Method) -> Self {
+        match *method {
+            Method::GET => Self::Get,
+            Method::HEAD => Self::Head,
+            Method::POST => Self::Post,
+            Method::PUT => Self::Put,
+            Method::PATCH => Self::Patch,
+            Method::DELETE => Self::Delete,
+            _ => Self::Other,
+        }
+    }
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Head => "HEAD",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// Names calls: random where a worker starts, then counted.
+struct Ids(AtomicU64);
+
+struct RequestId([u8; 16]);
+
+impl Ids {
+    fn new() -> Self {
+        Self(AtomicU64::new(getrandom::u64().expect("the operating system's random source works")))
+    }
+
+    fn next(&self) -> RequestId {
+        let number = self.0.fetch_add(1, Ordering::Relaxed);
+        let mut hex = [0; 16];
+        for (at, digit) in hex.iter_mut().enumerate() {
+            let nibble = (number >> (60 - 4 * at)) & 0xf;
+            *digit = b"0123456789abcdef"[usize::try_from(nibble).expect("four bits")];
+        }
+        RequestId(hex)
+    }
+}
+
+impl RequestId {
+    fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).expect("hex digits are text")
+    }
+}
