@@ -135,7 +135,7 @@ impl ApiFamily {
         if !self.peeks_at(status) {
             return Verdict::Alive;
         }
-        dead_session::judge(self, status, content_type, body)
+        dead_session::judge(self, content_type, body)
     }
 
     /// Finds what a path asks for. The path must be decoded and free of dot segments and doubled slashes; upper and lower
