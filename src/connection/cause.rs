@@ -71,6 +71,9 @@ causes! {
     NoGrant, "no_grant", Reauthorize, Person,
         "The session has ended and the connection was imported without a refresh token.",
         "Connect the org again, or import it with a refresh token.";
+    NoConsent, "no_consent", Reauthorize, Person,
+        "Consent was not given, or the app may not be used without it.",
+        "Connect the org again and allow the access that is asked for.";
     OrgGone, "org_gone", Reauthorize, Person,
         "The org no longer exists, or the scratch org has expired.",
         "Connect an org that exists.";
@@ -80,6 +83,9 @@ causes! {
     UserInactive, "user_inactive", Misconfigured, OrgAdmin,
         "The Salesforce user behind the connection is deactivated or frozen.",
         "Activate the user in Setup > Users, or connect with another user.";
+    LoginRefused, "login_refused", Misconfigured, OrgAdmin,
+        "Salesforce refused to log the user in.",
+        "Look at the user's Login History in the org: password, login policy, or the wrong environment.";
     IpRestricted, "ip_restricted", Misconfigured, OrgAdmin,
         "The user's profile or the app's policy does not allow logins from this address.",
         "Allow the outgoing address in the profile's login IP ranges, or relax the app's IP policy.";
@@ -101,6 +107,9 @@ causes! {
     AppBlocked, "app_blocked", Misconfigured, OrgAdmin,
         "An admin has blocked the app.",
         "Unblock it in Setup > OAuth Usage.";
+    AssertionRefused, "assertion_refused", Misconfigured, AppOwner,
+        "Salesforce refused the signed assertion.",
+        "Check the app's certificate, apps.*.client_id, apps.*.login_url and this machine's clock.";
     ScopeRefused, "scope_refused", Misconfigured, AppOwner,
         "Salesforce refused the scopes.",
         "Give the app the scopes that are asked for.";

@@ -11,7 +11,7 @@ use http::{HeaderName, StatusCode};
 use crate::connection::Cause;
 use crate::salesforce::ErrorCode;
 
-pub use faults::{HostFault, PathFault, RequestFault, TagFault, Unavailable};
+pub use faults::{HostFault, PathFault, Place, RequestFault, TagFault, Unavailable};
 
 /// Whose doing an error is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,12 +1,20 @@
 //! Which connection a request means. Takes every tag and every credential of the caller's out of the request, so that
 //! nothing of them goes on, and refuses what is missing, doubled, malformed or contradictory.
 
-use http::request::Parts;
-use http::{HeaderName, HeaderValue};
+mod query;
+#[cfg(test)]
+mod tests;
 
-use super::error::ProxyError;
-use crate::connection::{ConnectionKey, KeyRef};
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+
+use super::error::{Place, ProxyError, TagFault};
+use crate::connection::{ConnectionKey, KeyRef, LocalToken, LocalTokenError, parse_name};
 use crate::salesforce::ApiFamily;
+
+const X_SFDC_SESSION: HeaderName = HeaderName::from_static("x-sfdc-session");
+const ACCESSTOKEN: HeaderName = HeaderName::from_static("accesstoken");
 
 /// The names of the tag headers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +41,7 @@ impl Default for TagNames {
 #[derive(Clone, Debug)]
 pub struct Identity(Source);
 
+/// Header tags are kept as they came, so that naming a connection costs no allocation.
 #[derive(Clone, Debug)]
 enum Source {
     Headers { tenant: HeaderValue, user: Option<HeaderValue> },
@@ -53,12 +62,171 @@ impl Identity {
 }
 
 /// Finds the connection and removes all tags and credentials from the request's headers and query. With
-/// `needs_assertion`, header tags that mean the installation connection must say so.
+/// `needs_assertion`, header tags that mean the installation connection must say so; a local token without a user was
+/// made for it and says so by itself.
 pub fn identify(
-    _parts: &mut Parts,
-    _names: &TagNames,
-    _family: ApiFamily,
-    _needs_assertion: bool,
+    parts: &mut Parts,
+    names: &TagNames,
+    family: ApiFamily,
+    needs_assertion: bool,
 ) -> Result<Identity, ProxyError> {
-    unimplemented!()
+    let tags = take_header_tags(&mut parts.headers, names)?;
+    let assertion = take_assertion(&mut parts.headers, names)?;
+    let mut claims = Claims { identity: tags.map(Identity), ..Claims::default() };
+    for name in [AUTHORIZATION, X_SFDC_SESSION, ACCESSTOKEN] {
+        if let Some(value) = take_one(&mut parts.headers, &name)? {
+            claims.add(credential(&name, &value), Place::Header(name), MayIdentify::Yes)?;
+        }
+    }
+    let in_query = match family {
+        ApiFamily::Identity if parts.method == Method::GET && is_identity_url(parts.uri.path()) => MayIdentify::Yes,
+        _ => MayIdentify::No,
+    };
+    if let Some(rest) = query::take_credentials(&parts.uri, |name, value| {
+        let names_caller = if name == query::OAUTH_TOKEN { in_query } else { MayIdentify::No };
+        claims.add(value, Place::Parameter(name), names_caller)
+    })? {
+        parts.uri = rest;
+    }
+    let identity = claims.settle(names)?;
+    assertion.check(&identity, names, needs_assertion)?;
+    Ok(identity)
+}
+
+fn take_header_tags(headers: &mut HeaderMap, names: &TagNames) -> Result<Option<Source>, TagFault> {
+    let tenant = take_one(headers, &names.tenant)?;
+    let user = take_one(headers, &names.user)?;
+    for (header, value) in [(&names.tenant, tenant.as_ref()), (&names.user, user.as_ref())] {
+        if let Some(value) = value {
+            parse_name(value.as_bytes()).map_err(|error| TagFault::Name(header.clone(), error))?;
+        }
+    }
+    match (tenant, user) {
+        (Some(tenant), user) => Ok(Some(Source::Headers { tenant, user })),
+        (None, None) => Ok(None),
+        (None, Some(_)) => Err(TagFault::UserWithoutTenant { tenant: names.tenant.clone(), user: names.user.clone() }),
+    }
+}
+
+/// What the caller says about which kind of connection it means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Assertion {
+    User,
+    Installation,
+    Nothing,
+}
+
+fn take_assertion(headers: &mut HeaderMap, names: &TagNames) -> Result<Assertion, TagFault> {
+    match take_one(headers, &names.credential)?.as_ref().map(HeaderValue::as_bytes) {
+        None => Ok(Assertion::Nothing),
+        Some(b"user") => Ok(Assertion::User),
+        Some(b"installation") => Ok(Assertion::Installation),
+        Some(_) => Err(TagFault::Assertion(names.credential.clone())),
+    }
+}
+
+impl Assertion {
+    fn check(self, identity: &Identity, names: &TagNames, needs_assertion: bool) -> Result<(), TagFault> {
+        let means_installation = identity.key().user().is_none();
+        let by_headers = matches!(identity.0, Source::Headers { .. });
+        match self {
+            Self::User if means_installation => Err(TagFault::AssertionUnfulfilled(names.credential.clone())),
+            Self::Installation if !means_installation => Err(TagFault::AssertionUnfulfilled(names.credential.clone())),
+            Self::Nothing if needs_assertion && means_installation && by_headers => {
+                Err(TagFault::AssertionMissing(names.credential.clone()))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Whether a credential in this place may name the caller, or only agree with what does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum MayIdentify {
+    Yes,
+    No,
+}
+
+/// What the request has said so far about who is calling.
+#[derive(Debug, Default)]
+struct Claims {
+    identity: Option<Identity>,
+    /// A local token in a place that may not identify; it must agree with one that may.
+    unproven: Option<ConnectionKey>,
+    /// The first credential that is not ours.
+    foreign: Option<Place>,
+}
+
+impl Claims {
+    fn add(
+        &mut self,
+        credential: Result<LocalToken, LocalTokenError>,
+        place: Place,
+        may: MayIdentify,
+    ) -> Result<(), TagFault> {
+        let key = match credential {
+            Ok(token) => token.key,
+            Err(LocalTokenError::Foreign) => {
+                self.foreign.get_or_insert(place);
+                return Ok(());
+            }
+            Err(error) => return Err(TagFault::LocalToken(place, error)),
+        };
+        let known = self.identity.as_ref().map(Identity::key).or(self.unproven.as_ref().map(ConnectionKey::as_ref));
+        if known.is_some_and(|known| known != key.as_ref()) {
+            return Err(TagFault::Contradictory);
+        }
+        match (may, &self.identity) {
+            (_, Some(_)) => {}
+            (MayIdentify::Yes, None) => self.identity = Some(Identity(Source::LocalToken(key))),
+            (MayIdentify::No, None) => self.unproven = Some(key),
+        }
+        Ok(())
+    }
+
+    fn settle(self, names: &TagNames) -> Result<Identity, ProxyError> {
+        match self {
+            Self { identity: Some(identity), .. } => Ok(identity),
+            Self { unproven: Some(_), .. } => Err(TagFault::InUrl.into()),
+            Self { foreign: Some(place), .. } => Err(TagFault::Foreign(place).into()),
+            _ => Err(ProxyError::MissingTenant { header: names.tenant.clone() }),
+        }
+    }
+}
+
+fn take_one(headers: &mut HeaderMap, name: &HeaderName) -> Result<Option<HeaderValue>, TagFault> {
+    let mut values = headers.get_all(name).iter();
+    if values.next().is_none() {
+        return Ok(None);
+    }
+    if values.next().is_some() {
+        return Err(TagFault::Repeated(Place::Header(name.clone())));
+    }
+    Ok(headers.remove(name))
+}
+
+fn credential(name: &HeaderName, value: &HeaderValue) -> Result<LocalToken, LocalTokenError> {
+    let bytes = value.as_bytes();
+    if *name != AUTHORIZATION {
+        return LocalToken::parse(bytes);
+    }
+    let end = memchr::memchr(b' ', bytes).ok_or(LocalTokenError::Foreign)?;
+    let (scheme, token) = (&bytes[..end], bytes[end..].trim_ascii());
+    // `OAuth` is what older clients write for `Bearer`; schemes have no case.
+    if scheme.eq_ignore_ascii_case(b"Bearer") || scheme.eq_ignore_ascii_case(b"OAuth") {
+        LocalToken::parse(token)
+    } else {
+        Err(LocalTokenError::Foreign)
+    }
+}
+
+/// Whether the raw path is an identity URL; the other path of its family, userinfo, takes no token in the query.
+fn is_identity_url(path: &str) -> bool {
+    path.trim_start_matches('/').get(..3).is_some_and(|start| start.eq_ignore_ascii_case("id/"))
+}
+
+impl From<TagFault> for ProxyError {
+    fn from(fault: TagFault) -> Self {
+        Self::InvalidTag(fault)
+    }
 }

@@ -1,13 +1,19 @@
 //! Which paths are relayed. A path is judged on a copy that is decoded once, with slashes collapsed and case ignored; it
 //! is sent byte for byte. Whatever two servers could read in two ways is refused.
 
+#[cfg(test)]
+mod tests;
+
 use std::borrow::Cow;
 
 use http::Uri;
 use http::uri::PathAndQuery;
 
-use super::error::ProxyError;
-use crate::salesforce::ApiFamily;
+use super::error::{PathFault, ProxyError};
+use crate::salesforce::{ApiFamily, Resource};
+
+/// The first segments decide what a path is, so that a slash in them must be a plain one.
+const DECIDING_SEGMENTS: usize = 3;
 
 /// A path decoded once, with single slashes, free of dot segments and of anything ambiguous.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,11 +27,91 @@ impl JudgedPath<'_> {
 }
 
 /// Judges a request's raw path: what API family it belongs to, if it may be relayed at all.
-pub fn judge(_path: &str) -> Result<(JudgedPath<'_>, ApiFamily), ProxyError> {
-    unimplemented!()
+pub fn judge(path: &str) -> Result<(JudgedPath<'_>, ApiFamily), ProxyError> {
+    if !path.starts_with('/') {
+        return Err(PathFault::Unknown.into());
+    }
+    let judged = if is_plain(path) { Cow::Borrowed(path) } else { Cow::Owned(decode(path)?) };
+    let fault = match ApiFamily::of(&judged) {
+        Resource::Relayed(family) => return Ok((JudgedPath(judged), family)),
+        Resource::Credentials => PathFault::Credentials,
+        Resource::NotYet(api) => PathFault::NotYet(api),
+        Resource::Unknown => PathFault::Unknown,
+    };
+    Err(fault.into())
 }
 
 /// The path and query to send: as they came, but for leading slashes, which become one (the Salesforce CLI sends two).
-pub fn outgoing_path(_uri: &Uri) -> PathAndQuery {
-    unimplemented!()
+pub fn outgoing_path(uri: &Uri) -> PathAndQuery {
+    let Some(given) = uri.path_and_query() else { return PathAndQuery::from_static("/") };
+    if !given.as_str().starts_with("//") {
+        return given.clone();
+    }
+    let collapsed = format!("/{}", given.as_str().trim_start_matches('/'));
+    PathAndQuery::try_from(collapsed).expect("what was a path and query is one with fewer slashes too")
+}
+
+/// Whether a path means the same decoded or not; nearly all do.
+fn is_plain(path: &str) -> bool {
+    let mut previous = 0;
+    path.bytes().all(|byte| {
+        let doubled = previous == b'/' && matches!(byte, b'/' | b'.');
+        previous = byte;
+        byte.is_ascii_graphic() && !matches!(byte, b'%' | b'\\' | b';') && !doubled
+    })
+}
+
+fn decode(path: &str) -> Result<String, PathFault> {
+    let mut deciding = path.split('/').filter(|segment| !segment.is_empty()).take(DECIDING_SEGMENTS);
+    if deciding.any(|segment| segment.contains("%2f") || segment.contains("%2F")) {
+        return Err(PathFault::EncodedSlash);
+    }
+    let decoded = String::from_utf8(decode_once(path)?).map_err(|_| PathFault::Encoding)?;
+    if decoded.contains(|c: char| c.is_control() || c == '\\' || c == ';') {
+        return Err(PathFault::Character);
+    }
+    let encoded_twice = decoded.match_indices('%').any(|(at, _)| escape(&decoded.as_bytes()[at..]).is_some());
+    if encoded_twice {
+        return Err(PathFault::Encoding);
+    }
+    let mut collapsed = String::with_capacity(decoded.len());
+    for segment in decoded.split('/').filter(|segment| !segment.is_empty()) {
+        if matches!(segment, "." | "..") {
+            return Err(PathFault::DotSegment);
+        }
+        collapsed.push('/');
+        collapsed.push_str(segment);
+    }
+    if collapsed.is_empty() || decoded.ends_with('/') {
+        collapsed.push('/');
+    }
+    Ok(collapsed)
+}
+
+fn decode_once(path: &str) -> Result<Vec<u8>, PathFault> {
+    let mut decoded = Vec::with_capacity(path.len());
+    let mut rest = path.as_bytes();
+    while let Some((&byte, tail)) = rest.split_first() {
+        if byte != b'%' {
+            decoded.push(byte);
+            rest = tail;
+            continue;
+        }
+        decoded.push(escape(rest).ok_or(PathFault::Encoding)?);
+        rest = &rest[3..];
+    }
+    Ok(decoded)
+}
+
+/// The byte that `%HH` at the start stands for.
+fn escape(bytes: &[u8]) -> Option<u8> {
+    let [b'%', high, low, ..] = bytes else { return None };
+    let digit = |hex: &u8| char::from(*hex).to_digit(16);
+    u8::try_from(digit(high)? * 16 + digit(low)?).ok()
+}
+
+impl From<PathFault> for ProxyError {
+    fn from(fault: PathFault) -> Self {
+        Self::PathRefused(fault)
+    }
 }

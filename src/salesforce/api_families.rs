@@ -135,7 +135,7 @@ impl ApiFamily {
         if !self.peeks_at(status) {
             return Verdict::Alive;
         }
-        dead_session::judge(self, status, content_type, body)
+        dead_session::judge(self, content_type, body)
     }
 
     /// Finds what a path asks for. The path must be decoded and free of dot segments and doubled slashes; upper and lower
@@ -186,4 +186,49 @@ fn is_id(segment: &str, prefix: &str) -> bool {
     [15, 18].contains(&segment.len())
         && segment.bytes().all(|byte| byte.is_ascii_alphanumeric())
         && segment[..3].eq_ignore_ascii_case(prefix)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_known_path_has_its_place_in_the_table() {
+        use ApiFamily::{Bulk, Identity, Rest};
+        use Resource::{Credentials, NotYet, Relayed, Unknown};
+        for (path, resource) in [
+            ("/services/data", Relayed(Rest)),
+            ("/services/data/v67.0/query", Relayed(Rest)),
+            ("/Services/Data/v67.0/query", Relayed(Rest)),
+            ("/services/apexrest/ns/thing/a/b/c", Relayed(Rest)),
+            ("/services/async/66.0/job", Relayed(Bulk)),
+            ("/id/00Dxx0000001gPLEAY/005xx000001SwiUAAS", Relayed(Identity)),
+            ("/id/00Dxx0000001gPL/005xx000001SwiU", Relayed(Identity)),
+            ("/services/oauth2/userinfo", Relayed(Identity)),
+            ("/services/oauth2/token", Credentials),
+            ("/services/oauth2/userinfo/x", Credentials),
+            ("/services/oauth2", Credentials),
+            ("/services/oauth2/revoke", Credentials),
+            ("/services/oauth2/introspect", Credentials),
+            ("/services/oauth2/singleaccess", Credentials),
+            ("/services/auth/headless/login", Credentials),
+            ("/services/a360/token", Credentials),
+            ("/secur/frontdoor.jsp", Credentials),
+            ("/site/secur/FrontDoor.jsp", Credentials),
+            ("/services/Soap/u/64.0", NotYet("SOAP")),
+            ("/services/Soap/m/64.0", NotYet("SOAP")),
+            ("/cometd/59.0", NotYet("streaming (CometD)")),
+            ("/eventbus.v1.PubSub/Subscribe", NotYet("Pub/Sub")),
+            ("/services/database", Unknown),
+            ("/services", Unknown),
+            ("/id/keys", Unknown),
+            ("/id/00Dxx0000001gPLEAY/005xx000001SwiUAAS/x", Unknown),
+            ("/id/005xx000001SwiUAAS/00Dxx0000001gPLEAY", Unknown),
+            ("/id/00D\u{e9}xx000001gPL/005xx000001SwiU", Unknown),
+            ("/", Unknown),
+            ("", Unknown),
+        ] {
+            assert_eq!(ApiFamily::of(path), resource, "{path}");
+        }
+    }
 }

@@ -2,6 +2,8 @@
 //! an [`InstanceUrl`] or a [`LoginUrl`]; every outgoing connection starts from one of the two.
 
 mod special_addresses;
+#[cfg(test)]
+mod tests;
 mod url_parts;
 
 use std::fmt;

@@ -96,8 +96,11 @@ impl PathFault {
 /// What is wrong with a tag or with a credential that stands where a local token could.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TagFault {
-    /// The header came more than once.
-    Repeated(HeaderName),
+    /// It came more than once.
+    Repeated(Place),
+    /// A header that looks like a tag and is none; taken for a misspelt one, since a lost user tag would mean another
+    /// connection.
+    NotATag(HeaderName),
     /// The header's value is not a valid name.
     Name(HeaderName, NameError),
     /// A user was named without a tenant.
@@ -145,7 +148,10 @@ impl TagFault {
     /// What is wrong and what to do.
     pub fn text(&self) -> String {
         match self {
-            Self::Repeated(header) => format!("Send the header {header} only once."),
+            Self::Repeated(place) => format!("Send {place} only once."),
+            Self::NotATag(header) => {
+                format!("The header {header} means nothing to Orgpass. Correct its name, or leave it out.")
+            }
             Self::Name(header, error) => format!("The value of the header {header} {error}."),
             Self::UserWithoutTenant { tenant, user } => {
                 format!("The header {user} needs {tenant} beside it: a user belongs to a tenant.")
