@@ -11,16 +11,22 @@
 //! - [`oauth`]: the token endpoint
 //! - [`token`]: the token engine: what the proxy asks for tokens
 //! - [`metrics`]: every metric
+//! - [`server`], [`ops`], [`shutdown`], [`access_log`], [`telemetry`]: running as a process
 //! - [`settings`]: how a module reads its section of the configuration
 
+pub mod access_log;
 pub mod connection;
 pub mod metrics;
 pub mod oauth;
+pub mod ops;
 pub mod proxy;
 pub mod salesforce;
 pub mod secret;
+pub mod server;
 pub mod settings;
+pub mod shutdown;
 pub mod store;
+pub mod telemetry;
 pub mod token;
 pub mod transport;
 pub mod vault;

@@ -100,12 +100,8 @@ impl Proxy {
         let (_, family) = policy::judge(head.uri.path())?;
         *form = ReplyForm::of(Some(family), &head.headers);
         seen.set_family(family);
-        let identity = identify::identify(
-            &mut head,
-            &self.settings.tags,
-            family,
-            self.settings.installation_needs_assertion,
-        )?;
+        let identity =
+            identify::identify(&mut head, &self.settings.tags, family, self.settings.installation_needs_assertion)?;
         seen.set_identity(identity);
         let slot = self.slot(seen)?;
         permit.charge(&slot)?;

@@ -2,6 +2,7 @@
 //! and no secret can reach a caller through its text.
 
 mod faults;
+mod from_token;
 
 use std::borrow::Cow;
 use std::time::Duration;

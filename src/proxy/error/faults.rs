@@ -40,6 +40,7 @@ texts! {
         Expect => "The only Expect that is understood is 100-continue.",
         Upgrade => "Protocol upgrades such as websocket are not relayed; use plain HTTP/1.1.",
         Connection => "The Connection header may not name a header that Orgpass relies on.",
+        Body => "The request body broke off or is not framed rightly. Send it whole, with a right Content-Length or chunked encoding.",
         Underscore => "A header name spells one that Orgpass relies on with _ in place of -. Send it with -, or not at all.",
     }
 }

@@ -1,0 +1,22 @@
+//! What a caller is told when the token engine has no token.
+
+use super::{ProxyError, Unavailable};
+use crate::token::{self, TokenError};
+
+impl From<TokenError> for ProxyError {
+    fn from(error: TokenError) -> Self {
+        match error {
+            TokenError::NotConnected => Self::NotConnected,
+            TokenError::Reauthorize(cause) => Self::Reauthorize { cause },
+            TokenError::Misconfigured { cause, code } => Self::Misconfigured { cause: Some(cause), code },
+            TokenError::Unavailable { reason, .. } => Self::TokenUnavailable(match reason {
+                token::Unavailable::Store | token::Unavailable::Record => Unavailable::Store,
+                token::Unavailable::RateLimited => Unavailable::RateLimited,
+                token::Unavailable::TokenEndpoint
+                | token::Unavailable::Busy
+                | token::Unavailable::NoHub
+                | token::Unavailable::Stopping => Unavailable::Exchange,
+            }),
+        }
+    }
+}
