@@ -51,7 +51,7 @@ struct Bulk<'a> {
 pub(crate) async fn answer(call: &Call, org_id: &str, upload: Upload) -> Result<Answer, Stop> {
     if let Err(refusal) = admit(call, org_id) {
         upload.drain().await?;
-        return Err(refusal.into());
+        return Err(refusal);
     }
     let body = if call.body_is_gzipped() {
         upload.collect_plain(true).await?
@@ -86,14 +86,15 @@ pub(crate) async fn answer(call: &Call, org_id: &str, upload: Upload) -> Result<
     }
 }
 
-fn admit(call: &Call, org_id: &str) -> Result<(), Answer> {
+fn admit(call: &Call, org_id: &str) -> Result<(), Stop> {
     let Presented::Token(token) = call.bulk_session() else {
         return Err(bulk_error(
             call.headers(),
             "InvalidSessionId",
             "Unable to find session id",
         )
-        .dead());
+        .dead()
+        .into());
     };
     let now = call.shared.now();
     let mut world = call.shared.world();
@@ -105,7 +106,7 @@ fn admit(call: &Call, org_id: &str) -> Result<(), Answer> {
         Admission::Foreign => call.entry.foreign_token(),
         Admission::Dead | Admission::NotForRest => {}
     }
-    Err(ApiFamily::Bulk1.dead_session(call.headers()))
+    Err(ApiFamily::Bulk1.dead_session(call.headers()).into())
 }
 
 impl Bulk<'_> {

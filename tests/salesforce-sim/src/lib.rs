@@ -3,6 +3,8 @@
 //! what they need with [`Simulator`], break it with [`Fault`]s, and ask the record what arrived.
 //! It knows nothing of the proxy that it is there to test.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
+
 mod simulator;
 
 mod doors;

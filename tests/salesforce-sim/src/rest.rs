@@ -43,7 +43,7 @@ pub(crate) async fn answer(call: &Call, org_id: &str, upload: Upload) -> Result<
         Ok(user) => user,
         Err(refusal) => {
             upload.drain().await?;
-            return Err(refusal.into());
+            return Err(refusal);
         }
     };
     let limit_info = call.shared.world().org(org_id).limit_info();
@@ -57,8 +57,8 @@ pub(crate) async fn answer(call: &Call, org_id: &str, upload: Upload) -> Result<
 }
 
 /// Whose session the request brings, or the refusal. An admitted request counts against the org's quota.
-fn admit(call: &Call, org_id: &str) -> Result<Identity, Answer> {
-    let dead = || ApiFamily::Rest.dead_session(call.headers());
+fn admit(call: &Call, org_id: &str) -> Result<Identity, Stop> {
+    let dead = || Stop::from(ApiFamily::Rest.dead_session(call.headers()));
     let token = match call.bearer() {
         Presented::Token(token) => token,
         Presented::Nothing => return Err(dead()),
@@ -68,7 +68,8 @@ fn admit(call: &Call, org_id: &str) -> Result<Identity, Answer> {
                 StatusCode::UNAUTHORIZED,
                 "INVALID_AUTH_HEADER",
                 "INVALID_HEADER_TYPE",
-            ));
+            )
+            .into());
         }
     };
     let now = call.shared.now();
@@ -88,7 +89,8 @@ fn admit(call: &Call, org_id: &str) -> Result<Identity, Answer> {
             StatusCode::UNAUTHORIZED,
             "INVALID_SESSION_ID",
             "This session is not valid for use with the REST API",
-        )),
+        )
+        .into()),
     }
 }
 

@@ -57,6 +57,12 @@ impl Upload {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<Bytes>, &'static str>> {
+        // Not left to the next poll: once the answer has gone out, hyper says that a body of known length has
+        // ended only when the next request arrives.
+        if self.incoming.is_end_stream() {
+            self.complete = true;
+            return Poll::Ready(Ok(None));
+        }
         loop {
             let frame = match ready!(Pin::new(&mut self.incoming).poll_frame(cx)) {
                 Some(Ok(frame)) => frame,

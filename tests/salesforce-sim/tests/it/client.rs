@@ -11,28 +11,28 @@ use tokio::net::TcpStream;
 use url::form_urlencoded;
 
 /// An answer, read to its end.
-pub struct Answer {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub body: Bytes,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
 }
 
 impl Answer {
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap()
     }
 
-    pub fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap()
     }
 
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers[name].to_str().unwrap()
     }
 }
 
 /// Sends one request to `url`; an error is a connection that broke.
-pub async fn send(
+pub(crate) async fn send(
     method: &str,
     url: &str,
     headers: &[(&str, &str)],
@@ -68,7 +68,7 @@ fn split(url: &str) -> (&str, &str) {
 }
 
 /// GETs an org's path with a bearer token.
-pub async fn get(instance_url: &str, path: &str, token: &str) -> Answer {
+pub(crate) async fn get(instance_url: &str, path: &str, token: &str) -> Answer {
     let bearer = format!("Bearer {token}");
     let url = format!("{instance_url}{path}");
     send("GET", &url, &[("authorization", &bearer)], "")
@@ -77,7 +77,10 @@ pub async fn get(instance_url: &str, path: &str, token: &str) -> Answer {
 }
 
 /// Posts a form to the token endpoint of the login host.
-pub async fn token_request(sim: &Simulator, form: &[(&str, &str)]) -> Result<Answer, hyper::Error> {
+pub(crate) async fn token_request(
+    sim: &Simulator,
+    form: &[(&str, &str)],
+) -> Result<Answer, hyper::Error> {
     let body = form_urlencoded::Serializer::new(String::new())
         .extend_pairs(form)
         .finish();
@@ -87,7 +90,11 @@ pub async fn token_request(sim: &Simulator, form: &[(&str, &str)]) -> Result<Ans
 }
 
 /// One refresh.
-pub async fn refresh(sim: &Simulator, app: &App, token: &str) -> Result<Answer, hyper::Error> {
+pub(crate) async fn refresh(
+    sim: &Simulator,
+    app: &App,
+    token: &str,
+) -> Result<Answer, hyper::Error> {
     let form = [
         ("grant_type", "refresh_token"),
         ("client_id", app.client_id.as_str()),
@@ -98,7 +105,7 @@ pub async fn refresh(sim: &Simulator, app: &App, token: &str) -> Result<Answer, 
 }
 
 /// One refresh that must succeed.
-pub async fn refreshed(sim: &Simulator, app: &App, token: &str) -> Tokens {
+pub(crate) async fn refreshed(sim: &Simulator, app: &App, token: &str) -> Tokens {
     let answer = refresh(sim, app, token).await.unwrap();
     assert_eq!(answer.status, 200, "{}", answer.text());
     serde_json::from_value(answer.json()).unwrap()
