@@ -2,15 +2,18 @@
 //! is the only one that strikes it.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use serde::Deserialize;
 use tokio::sync::watch;
 
 use crate::call::Call;
+use crate::clock::seconds;
 
 /// What goes wrong.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Effect {
     /// Process the request in full, then close the connection without an answer.
     LoseResponse,
@@ -19,7 +22,7 @@ pub enum Effect {
     /// Reset the connection (RST) without having done anything.
     ConnectionReset,
     /// Wait before processing. At the token endpoint the refresh token counts as being used meanwhile.
-    Delay(Duration),
+    Delay(#[serde(deserialize_with = "seconds")] Duration),
     /// Wait before processing until [`ActiveFault::release`]; at the token endpoint as for `Delay`.
     Hold,
     /// Process at once, keep the answer back until [`ActiveFault::release`].
@@ -199,6 +202,8 @@ impl Struck {
 #[derive(Default)]
 pub(crate) struct Faults {
     set: Mutex<VecDeque<(Fault, ActiveFault)>>,
+    /// Those that were set over the control API, which knows them by their place here.
+    numbered: Mutex<Vec<ActiveFault>>,
 }
 
 impl Faults {
@@ -206,6 +211,18 @@ impl Faults {
         let active = ActiveFault::new();
         self.lock().push_back((fault, active.clone()));
         active
+    }
+
+    /// Sets a fault and returns its number.
+    pub(crate) fn add_numbered(&self, fault: Fault) -> usize {
+        let active = self.add(fault);
+        let mut numbered = self.numbered();
+        numbered.push(active);
+        numbered.len() - 1
+    }
+
+    pub(crate) fn by_number(&self, number: usize) -> Option<ActiveFault> {
+        self.numbered().get(number).cloned()
     }
 
     /// Ends all faults.
@@ -228,7 +245,13 @@ impl Faults {
         })
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, VecDeque<(Fault, ActiveFault)>> {
+    fn numbered(&self) -> MutexGuard<'_, Vec<ActiveFault>> {
+        self.numbered
+            .lock()
+            .expect("nothing panics while the faults are locked")
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<(Fault, ActiveFault)>> {
         self.set
             .lock()
             .expect("nothing panics while the faults are locked")

@@ -1,6 +1,7 @@
 //! The handle that tests hold: starts the service, creates what lives in it, turns its clock, breaks it,
 //! and asks it what it saw. Dropping the last clone stops it.
 
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,7 +64,8 @@ impl Simulator {
     /// # Panics
     /// When no loopback port can be bound.
     pub async fn start() -> Self {
-        Self::start_at(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), false).await
+        let started = Self::start_at(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), false).await;
+        started.expect("a loopback port can be bound")
     }
 
     /// Starts one that speaks https with a certificate of its own authority, see [`Simulator::ca_pem`].
@@ -71,15 +73,16 @@ impl Simulator {
     /// # Panics
     /// When no loopback port can be bound.
     pub async fn start_tls() -> Self {
-        Self::start_at(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), true).await
+        let started = Self::start_at(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), true).await;
+        started.expect("a loopback port can be bound")
     }
 
     /// Starts one whose login host listens at `addr`.
     ///
-    /// # Panics
+    /// # Errors
     /// When the address cannot be bound.
-    pub async fn start_at(addr: SocketAddr, with_tls: bool) -> Self {
-        let (listener, addr) = Doors::bind_at(addr).expect("the address can be bound");
+    pub async fn start_at(addr: SocketAddr, with_tls: bool) -> io::Result<Self> {
+        let (listener, addr) = Doors::bind_at(addr)?;
         let (acceptor, ca_pem) = match with_tls {
             true => {
                 let (acceptor, pem) = tls::acceptor();
@@ -100,12 +103,12 @@ impl Simulator {
             stopped,
         ));
         shared.doors.open(listener, Site::Login);
-        Self {
+        Ok(Self {
             shared,
             addr,
             ca_pem,
             _stop: Arc::new(stop),
-        }
+        })
     }
 
     /// The address of the login host.
@@ -299,46 +302,5 @@ impl Simulator {
     #[must_use]
     pub fn secrets(&self) -> Vec<String> {
         self.shared.world().secrets.clone()
-    }
-}
-
-impl Shared {
-    pub(crate) fn create_org(&self, options: OrgOptions) -> String {
-        let (listener, addr) = Doors::bind().expect("a loopback port can be bound");
-        let instance_url = self.instance_url(&options, addr.port());
-        let org_id = self.world().create_org(options, instance_url, addr.port());
-        let site = Site::Org {
-            org_id: org_id.clone(),
-            door: addr.port(),
-        };
-        self.doors.open(listener, site);
-        org_id
-    }
-
-    pub(crate) fn move_org(&self, org_id: &str, old: OldInstance) {
-        let (listener, addr) = Doors::bind().expect("a loopback port can be bound");
-        {
-            let mut world = self.world();
-            let org = world.org_mut(org_id);
-            org.instance_url = self.instance_url(&org.options, addr.port());
-            org.door = addr.port();
-            org.old_instance = old;
-        }
-        let site = Site::Org {
-            org_id: org_id.to_owned(),
-            door: addr.port(),
-        };
-        self.doors.open(listener, site);
-    }
-
-    pub(crate) fn authorize(&self, client_id: &str, user_id: &str) -> Tokens {
-        let now = self.now();
-        let mut world = self.world();
-        let scope = world.apps[client_id].options.scopes.join(" ");
-        world.approve(now, client_id, user_id, &scope)
-    }
-
-    fn instance_url(&self, options: &OrgOptions, port: u16) -> String {
-        format!("{}://{}:{port}", self.doors.scheme, options.host)
     }
 }

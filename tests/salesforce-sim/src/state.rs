@@ -6,6 +6,7 @@ pub(crate) mod codes;
 pub(crate) mod grants;
 pub(crate) mod objects;
 pub(crate) mod orgs;
+mod places;
 pub(crate) mod sessions;
 
 use std::collections::{HashMap, HashSet};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::World;
-use crate::clock::{Millis, millis};
+use crate::clock::{Millis, millis, optional_seconds, seconds};
 use crate::ids;
 use crate::oauth_error::OauthError;
 
@@ -13,7 +13,8 @@ const DAY: u64 = 24 * 60 * 60;
 
 /// How an app is set up. The defaults are what Salesforce demands of partner apps since May 2026: PKCE,
 /// rotation, and a refresh token that dies after 30 idle days.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct AppOptions {
     /// The consumer key; made up when `None`.
     pub client_id: Option<String>,
@@ -26,8 +27,10 @@ pub struct AppOptions {
     /// Whether code and refresh grants need the client secret.
     pub secret_required: bool,
     /// The inactivity timeout of the app's sessions.
+    #[serde(deserialize_with = "seconds")]
     pub session_timeout: Duration,
     /// How long a refresh token lives unused; `None` is for ever.
+    #[serde(deserialize_with = "optional_seconds")]
     pub refresh_idle_limit: Option<Duration>,
     /// Whether a refresh answers with the access token of a session that still lives, as users report
     /// of apps without rotation.

@@ -85,6 +85,16 @@ impl Drop for InFlight<'_> {
     }
 }
 
+impl Shared {
+    /// An approval with all of the app's scopes.
+    pub(crate) fn authorize(&self, client_id: &str, user_id: &str) -> Tokens {
+        let now = self.now();
+        let mut world = self.world();
+        let scope = world.apps[client_id].options.scopes.join(" ");
+        world.approve(now, client_id, user_id, &scope)
+    }
+}
+
 impl World {
     /// A new approval by a user, with the tokens it brings.
     pub(crate) fn approve(

@@ -20,7 +20,7 @@ pub enum OrgKind {
 
 /// How an org is set up.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct OrgOptions {
     /// The first part of its My Domain name (`acme`, for a sandbox `acme--uat`).
     pub name: String,

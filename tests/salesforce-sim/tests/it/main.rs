@@ -3,6 +3,7 @@
 
 mod client;
 
+mod control;
 mod faulty;
 mod oauth;
 mod resources;
