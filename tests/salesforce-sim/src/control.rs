@@ -228,6 +228,11 @@ struct Number {
 }
 
 #[derive(Deserialize)]
+struct Keep {
+    requests: usize,
+}
+
+#[derive(Deserialize)]
 struct Chunks {
     chunks: usize,
 }
@@ -265,6 +270,7 @@ fn change(shared: &Shared, name: &str, body: &[u8]) -> Option<Result<Value, Refu
         "move" => return Some(parsed(body).and_then(|moved: Move| move_org(shared, &moved))),
         "faults/release" => with_fault(shared, body, |fault| fault.release()),
         "faults/end" => with_fault(shared, body, |fault| fault.end()),
+        "keep" => parsed(body).map(|keep: Keep| shared.record.keep(keep.requests)),
         "trickle" => parsed(body).map(|some: Chunks| shared.trickle.add_permits(some.chunks)),
         _ => return None,
     };

@@ -43,9 +43,9 @@ pub(crate) struct Record {
     changed: Notify,
 }
 
-#[derive(Default)]
 struct Log {
     next: u64,
+    most: usize,
     entries: VecDeque<RecordedRequest>,
     with_body: VecDeque<u64>,
     body_bytes: usize,
@@ -78,9 +78,7 @@ impl Record {
             dead: false,
             foreign_token: false,
         });
-        if log.entries.len() > KEPT_REQUESTS {
-            log.entries.pop_front();
-        }
+        log.forget_oldest();
         drop(log);
         self.changed.notify_waiters();
         Entry {
@@ -114,6 +112,12 @@ impl Record {
         log.entries.clear();
         log.with_body.clear();
         log.body_bytes = 0;
+    }
+
+    pub(crate) fn keep(&self, most: usize) {
+        let mut log = self.lock();
+        log.most = most.min(KEPT_REQUESTS);
+        log.forget_oldest();
     }
 
     /// Waits until `count` requests match, and returns those that then do.
@@ -159,7 +163,27 @@ impl Record {
     }
 }
 
+impl Default for Log {
+    fn default() -> Self {
+        Self {
+            next: 0,
+            most: KEPT_REQUESTS,
+            entries: VecDeque::new(),
+            with_body: VecDeque::new(),
+            body_bytes: 0,
+        }
+    }
+}
+
 impl Log {
+    fn forget_oldest(&mut self) {
+        while self.entries.len() > self.most {
+            let oldest = self.entries.pop_front();
+            let body = oldest.and_then(|entry| entry.body);
+            self.body_bytes -= body.map_or(0, |body| body.len());
+        }
+    }
+
     fn entry(&mut self, number: u64) -> Option<&mut RecordedRequest> {
         let first = self.entries.front()?.number;
         let place = usize::try_from(number.checked_sub(first)?).ok()?;

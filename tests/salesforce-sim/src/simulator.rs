@@ -2,7 +2,7 @@
 //! and asks it what it saw. Dropping the last clone stops it.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +20,8 @@ use crate::state::objects::key_prefix;
 use crate::state::orgs::{OldInstance, OrgOptions, Restriction, User};
 use crate::state::{Counted, Shared};
 use crate::tls;
+
+const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// A running simulator.
 #[derive(Clone)]
@@ -64,7 +66,7 @@ impl Simulator {
     /// # Panics
     /// When no loopback port can be bound.
     pub async fn start() -> Self {
-        let started = Self::start_at(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), false).await;
+        let started = Self::start_at(ANY_PORT, false).await;
         started.expect("a loopback port can be bound")
     }
 
@@ -73,7 +75,7 @@ impl Simulator {
     /// # Panics
     /// When no loopback port can be bound.
     pub async fn start_tls() -> Self {
-        let started = Self::start_at(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), true).await;
+        let started = Self::start_at(ANY_PORT, true).await;
         started.expect("a loopback port can be bound")
     }
 
@@ -82,13 +84,35 @@ impl Simulator {
     /// # Errors
     /// When the address cannot be bound.
     pub async fn start_at(addr: SocketAddr, with_tls: bool) -> io::Result<Self> {
+        let (simulator, serving) = Self::bound(addr, with_tls)?;
+        tokio::spawn(serving);
+        Ok(simulator)
+    }
+
+    /// Starts one on a thread and runtime of its own, so that it answers while the caller's thread blocks
+    /// (on a child process, say), and so that its work is not the caller's.
+    ///
+    /// # Panics
+    /// When no loopback port can be bound or no runtime be made.
+    #[must_use]
+    pub fn start_on_thread(with_tls: bool) -> Self {
+        let bound = Self::bound(ANY_PORT, with_tls);
+        let (simulator, serving) = bound.expect("a loopback port can be bound");
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime can be made");
+        std::thread::spawn(move || runtime.block_on(serving));
+        simulator
+    }
+
+    fn bound(addr: SocketAddr, with_tls: bool) -> io::Result<(Self, impl Future<Output = ()>)> {
         let (listener, addr) = Doors::bind_at(addr)?;
-        let (acceptor, ca_pem) = match with_tls {
-            true => {
-                let (acceptor, pem) = tls::acceptor();
-                (Some(acceptor), Some(Arc::from(pem)))
-            }
-            false => (None, None),
+        let (acceptor, ca_pem) = if with_tls {
+            let (acceptor, pem) = tls::acceptor();
+            (Some(acceptor), Some(Arc::from(pem)))
+        } else {
+            (None, None)
         };
         let (opened, to_serve) = mpsc::unbounded_channel();
         let (stop, stopped) = watch::channel(());
@@ -96,19 +120,15 @@ impl Simulator {
             scheme: if with_tls { "https" } else { "http" },
             opened,
         }));
-        tokio::spawn(listener::run(
-            Arc::clone(&shared),
-            to_serve,
-            acceptor,
-            stopped,
-        ));
         shared.doors.open(listener, Site::Login);
-        Ok(Self {
+        let serving = listener::run(Arc::clone(&shared), to_serve, acceptor, stopped);
+        let simulator = Self {
             shared,
             addr,
             ca_pem,
             _stop: Arc::new(stop),
-        })
+        };
+        Ok((simulator, serving))
     }
 
     /// The address of the login host.
@@ -259,6 +279,12 @@ impl Simulator {
     /// Empties the record.
     pub fn clear_requests(&self) {
         self.shared.record.clear();
+    }
+
+    /// Keeps this many requests from now on, at most 200,000, which is what is kept otherwise. A benchmark
+    /// keeps none.
+    pub fn keep_requests(&self, most: usize) {
+        self.shared.record.keep(most);
     }
 
     /// Waits until `count` recorded requests match (arrived, if `matches` asks for no more), and returns

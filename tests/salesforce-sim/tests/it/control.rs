@@ -135,3 +135,20 @@ async fn dropping_the_simulator_closes_its_listeners() {
         tokio::task::yield_now().await;
     }
 }
+
+#[test]
+fn a_simulator_on_its_own_thread_answers_while_the_caller_blocks() {
+    use std::io::{Read, Write};
+    let sim = Simulator::start_on_thread(false);
+    sim.keep_requests(1);
+    for _ in 0..2 {
+        let mut stream = std::net::TcpStream::connect(sim.addr()).unwrap();
+        let request = b"GET /services/data HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+        stream.write_all(request).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 404"));
+    }
+    let kept = sim.requests();
+    assert_eq!((kept.len(), kept[0].number), (1, 1));
+}
