@@ -1,1 +1,46 @@
-//! Sim.
+//! A simulated Salesforce, as strict as the real one as far as it goes: apps, orgs, users, OAuth with
+//! rotating refresh tokens, sessions that time out, and the REST, Bulk 1 and identity APIs. Tests create
+//! what they need with [`Simulator`], break it with [`Fault`]s, and ask the record what arrived.
+//! It knows nothing of the proxy that it is there to test.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
+
+mod simulator;
+
+mod doors;
+mod listener;
+mod tls;
+mod wire;
+
+mod call;
+mod control;
+mod faults;
+mod record;
+mod service;
+
+mod authorize;
+mod identity;
+mod oauth_error;
+mod revoke;
+mod token_endpoint;
+
+mod bulk;
+mod dead_session;
+mod rest;
+
+mod answer;
+mod body;
+mod stop;
+mod upload;
+
+mod clock;
+mod ids;
+mod state;
+
+pub use dead_session::ApiFamily;
+pub use faults::{ActiveFault, Effect, Fault};
+pub use record::{RecordedHeaders, RecordedRequest};
+pub use simulator::{Org, Simulator};
+pub use state::apps::{App, AppOptions};
+pub use state::grants::Tokens;
+pub use state::orgs::{OldInstance, OrgKind, OrgOptions, User};

@@ -1,0 +1,45 @@
+//! Listeners are bound here and handed to the task that serves them. Binding is immediate, so an address
+//! is good the moment it is known: the kernel queues whoever connects before the task comes round.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+
+use tokio::sync::mpsc::UnboundedSender;
+
+/// Who answers at a listener.
+#[derive(Clone, Debug)]
+pub(crate) enum Site {
+    /// `login.salesforce.com` and `test.salesforce.com`: no data.
+    Login,
+    /// The host of an org, or one it has moved away from.
+    Org { org_id: String, door: u16 },
+}
+
+pub(crate) struct Door {
+    pub(crate) listener: TcpListener,
+    pub(crate) site: Site,
+}
+
+pub(crate) struct Doors {
+    pub(crate) scheme: &'static str,
+    pub(crate) opened: UnboundedSender<Door>,
+}
+
+impl Doors {
+    /// A bound listener on a free loopback port.
+    pub(crate) fn bind() -> io::Result<(TcpListener, SocketAddr)> {
+        Self::bind_at(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
+    }
+
+    pub(crate) fn bind_at(addr: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
+        let listener = TcpListener::bind(addr)?;
+        listener.set_nonblocking(true)?;
+        let addr = listener.local_addr()?;
+        Ok((listener, addr))
+    }
+
+    /// Starts serving; after the simulator has stopped this does nothing.
+    pub(crate) fn open(&self, listener: TcpListener, site: Site) {
+        let _ = self.opened.send(Door { listener, site });
+    }
+}

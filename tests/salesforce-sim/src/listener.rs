@@ -1,0 +1,89 @@
+//! Serves every opened listener until the simulator is dropped.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, watch};
+use tokio_rustls::TlsAcceptor;
+
+use crate::doors::{Door, Site};
+use crate::service::serve;
+use crate::state::Shared;
+use crate::wire::Wire;
+
+/// After an accept that failed (no file handles, say) another is tried this much later.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
+
+/// What a connection needs to be served.
+#[derive(Clone)]
+struct Serving {
+    shared: Arc<Shared>,
+    tls: Option<TlsAcceptor>,
+    stop: watch::Receiver<()>,
+}
+
+/// Takes up each opened door. `stop` ends everything when its sender is gone.
+pub(crate) async fn run(
+    shared: Arc<Shared>,
+    mut opened: mpsc::UnboundedReceiver<Door>,
+    tls: Option<TlsAcceptor>,
+    mut stop: watch::Receiver<()>,
+) {
+    let serving = Serving {
+        shared,
+        tls,
+        stop: stop.clone(),
+    };
+    loop {
+        let door = tokio::select! {
+            door = opened.recv() => door,
+            _ = stop.changed() => None,
+        };
+        let Some(door) = door else { return };
+        if let Ok(listener) = TcpListener::from_std(door.listener) {
+            tokio::spawn(accept(listener, door.site, serving.clone()));
+        }
+    }
+}
+
+async fn accept(listener: TcpListener, site: Site, mut serving: Serving) {
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = serving.stop.changed() => return,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                tokio::spawn(connection(stream, site.clone(), serving.clone()));
+            }
+            Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, site: Site, mut serving: Serving) {
+    let _ = stream.set_nodelay(true);
+    let wire = match &serving.tls {
+        None => Wire::plain(stream),
+        Some(tls) => match tls.accept(stream).await {
+            Ok(stream) => Wire::tls(stream),
+            Err(_) => return,
+        },
+    };
+    let reset = wire.reset_switch();
+    let shared = &serving.shared;
+    let service =
+        service_fn(|request| serve(Arc::clone(shared), site.clone(), request, reset.clone()));
+    let served = http1::Builder::new()
+        .max_headers(200)
+        .serve_connection(TokioIo::new(wire), service);
+    tokio::select! {
+        // A broken connection is the peer's affair or a scripted fault.
+        _ = served => {}
+        _ = serving.stop.changed() => {}
+    }
+}

@@ -1,0 +1,133 @@
+//! Queries: the first page runs the query, later ones read its stored result by `nextRecordsUrl`.
+
+use std::sync::Arc;
+
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use super::Admitted;
+use super::soql::Query;
+use crate::answer::Answer;
+use crate::state::objects::{Cursor, key_prefix};
+use crate::stop::Stop;
+
+/// Salesforce's bounds on `batchSize`; the larger is the default.
+const PAGE: (usize, usize) = (200, 2_000);
+
+pub(crate) fn first_page(request: &Admitted<'_>, version: &str) -> Result<Answer, Stop> {
+    let soql = request.call.parameter("q").unwrap_or_default();
+    let query =
+        Query::parse(&soql).map_err(|message| request.bad_request("MALFORMED_QUERY", &message))?;
+    if key_prefix(&query.object).is_none() {
+        let message = format!("sObject type '{}' is not supported.", query.object);
+        return Err(request.bad_request("INVALID_TYPE", &message));
+    }
+    let rows = rows(request, &query, version);
+    if query.fields.is_empty() {
+        let body = json!({"totalSize": rows.len(), "done": true, "records": []});
+        return Ok(Answer::json(StatusCode::OK, &body));
+    }
+    let cursor = Arc::new(Cursor {
+        rows,
+        page_size: page_size(request),
+    });
+    let mut locator = None;
+    if cursor.rows.len() > cursor.page_size {
+        let mut world = request.call.shared.world();
+        let id = world.ids.next("01g");
+        let cursors = &mut world.org_mut(request.org_id).objects.cursors;
+        cursors.insert(id.clone(), Arc::clone(&cursor));
+        locator = Some(id);
+    }
+    Ok(page(&cursor, locator.as_deref(), 0, version))
+}
+
+pub(crate) fn next_page(
+    request: &Admitted<'_>,
+    version: &str,
+    locator: &str,
+) -> Result<Answer, Stop> {
+    let found = locator.rsplit_once('-').and_then(|(id, offset)| {
+        let offset: usize = offset.parse().ok()?;
+        let cursor = request.with_org(|org| org.objects.cursors.get(id).cloned())?;
+        (offset < cursor.rows.len()).then_some((cursor, id, offset))
+    });
+    match found {
+        Some((cursor, id, offset)) => Ok(page(&cursor, Some(id), offset, version)),
+        None => Err(request.bad_request("INVALID_QUERY_LOCATOR", "invalid query locator")),
+    }
+}
+
+fn rows(request: &Admitted<'_>, query: &Query, version: &str) -> Vec<Value> {
+    if query.object == "User" || query.object == "Organization" {
+        return request.system_rows(query, version);
+    }
+    request.with_org(|org| {
+        let records = org.objects.all(&query.object);
+        let admitted = records.filter(|record| query.admits(record));
+        let shown = admitted
+            .skip(query.offset)
+            .take(query.limit.unwrap_or(usize::MAX));
+        shown.map(|record| query.row(record, version)).collect()
+    })
+}
+
+impl Admitted<'_> {
+    /// Users and the organization are no stored records but the simulator's own knowledge.
+    fn system_rows(&self, query: &Query, version: &str) -> Vec<Value> {
+        let world = self.call.shared.world();
+        let org = world.org(self.org_id);
+        let records = if query.object == "Organization" {
+            vec![json!({
+                "Id": self.org_id,
+                "Name": org.options.name,
+                "InstanceName": "SIM1",
+                "IsSandbox": org.options.kind == crate::OrgKind::Sandbox,
+            })]
+        } else {
+            let users = world.users.iter();
+            users
+                .filter(|(_, user)| user.org_id == self.org_id)
+                .map(|(id, user)| {
+                    json!({"Id": id, "Username": user.username, "IsActive": user.active})
+                })
+                .collect()
+        };
+        records
+            .iter()
+            .filter_map(Value::as_object)
+            .filter(|record| query.admits(record))
+            .skip(query.offset)
+            .take(query.limit.unwrap_or(usize::MAX))
+            .map(|record| query.row(record, version))
+            .collect()
+    }
+}
+
+fn page(cursor: &Cursor, locator: Option<&str>, offset: usize, version: &str) -> Answer {
+    let end = (offset + cursor.page_size).min(cursor.rows.len());
+    let mut body = json!({
+        "totalSize": cursor.rows.len(),
+        "done": end == cursor.rows.len(),
+        "records": cursor.rows[offset..end],
+    });
+    if let Some(locator) = locator
+        && end < cursor.rows.len()
+    {
+        let next = format!("/services/data/{version}/query/{locator}-{end}");
+        body["nextRecordsUrl"] = Value::from(next);
+    }
+    Answer::json(StatusCode::OK, &body)
+}
+
+fn page_size(request: &Admitted<'_>) -> usize {
+    let options = request
+        .call
+        .header("sforce-query-options")
+        .unwrap_or_default();
+    let asked = options
+        .split(',')
+        .filter_map(|option| option.trim().strip_prefix("batchSize="))
+        .find_map(|size| size.trim().parse::<usize>().ok());
+    asked.map_or(PAGE.1, |size| size.clamp(PAGE.0, PAGE.1))
+}

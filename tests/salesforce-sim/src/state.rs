@@ -1,0 +1,112 @@
+//! Everything the simulated service knows, behind one mutex that is held for look-ups and short changes
+//! only, never across an await.
+
+pub(crate) mod apps;
+pub(crate) mod codes;
+pub(crate) mod grants;
+pub(crate) mod objects;
+pub(crate) mod orgs;
+mod places;
+pub(crate) mod sessions;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use tokio::sync::Semaphore;
+
+use crate::clock::{Clock, Millis};
+use crate::doors::Doors;
+use crate::faults::Faults;
+use crate::ids::Ids;
+use crate::record::Record;
+
+/// What all listeners and the handle given to tests share.
+pub(crate) struct Shared {
+    world: Mutex<World>,
+    pub(crate) clock: Clock,
+    pub(crate) record: Arc<Record>,
+    pub(crate) faults: Faults,
+    pub(crate) counters: Counters,
+    pub(crate) trickle: Arc<Semaphore>,
+    pub(crate) doors: Doors,
+}
+
+impl Shared {
+    pub(crate) fn new(doors: Doors) -> Self {
+        Self {
+            world: Mutex::default(),
+            clock: Clock::default(),
+            record: Arc::default(),
+            faults: Faults::default(),
+            counters: Counters::default(),
+            trickle: Arc::new(Semaphore::new(0)),
+            doors,
+        }
+    }
+
+    pub(crate) fn world(&self) -> MutexGuard<'_, World> {
+        self.world
+            .lock()
+            .expect("nothing panics while the state is locked")
+    }
+
+    pub(crate) fn now(&self) -> Millis {
+        self.clock.now()
+    }
+}
+
+/// Apps, orgs, users and everything issued to them.
+#[derive(Default)]
+pub(crate) struct World {
+    pub(crate) ids: Ids,
+    pub(crate) apps: HashMap<String, apps::AppRecord>,
+    pub(crate) orgs: HashMap<String, orgs::OrgRecord>,
+    pub(crate) users: HashMap<String, orgs::UserRecord>,
+    pub(crate) grants: Vec<grants::Grant>,
+    /// Every refresh token ever issued, dead or not, and the index of its grant.
+    pub(crate) refresh_tokens: HashMap<String, usize>,
+    pub(crate) sessions: HashMap<String, sessions::Session>,
+    pub(crate) codes: HashMap<String, codes::Code>,
+    /// Refresh tokens that a request is using right now.
+    pub(crate) in_flight: HashSet<String>,
+    /// Every client secret, token and code ever issued.
+    pub(crate) secrets: Vec<String>,
+}
+
+/// Running totals about refresh calls.
+#[derive(Default)]
+pub(crate) struct Counters {
+    exchanges: AtomicU64,
+    successful: AtomicU64,
+    spent: AtomicU64,
+    simultaneous: AtomicU64,
+}
+
+/// What happened to a refresh call, for the totals.
+#[derive(Clone, Copy)]
+pub(crate) enum Counted {
+    Exchange,
+    Successful,
+    SpentToken,
+    Simultaneous,
+}
+
+impl Counters {
+    pub(crate) fn count(&self, what: Counted) {
+        self.of(what).fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn get(&self, what: Counted) -> u64 {
+        self.of(what).load(Ordering::Relaxed)
+    }
+
+    fn of(&self, what: Counted) -> &AtomicU64 {
+        match what {
+            Counted::Exchange => &self.exchanges,
+            Counted::Successful => &self.successful,
+            Counted::SpentToken => &self.spent,
+            Counted::Simultaneous => &self.simultaneous,
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! An org's records and the cursors of queries under way.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde_json::{Map, Value};
+
+/// A record's fields, without `attributes`.
+pub(crate) type Fields = Map<String, Value>;
+
+#[derive(Default)]
+pub(crate) struct Objects {
+    by_name: BTreeMap<String, BTreeMap<String, Fields>>,
+    /// The contents of files by ContentVersion id.
+    pub(crate) files: HashMap<String, Bytes>,
+    /// Query results that are being read page by page, by locator.
+    pub(crate) cursors: HashMap<String, Arc<Cursor>>,
+}
+
+/// A query's result, read in pages of one size.
+pub(crate) struct Cursor {
+    pub(crate) rows: Vec<Value>,
+    pub(crate) page_size: usize,
+}
+
+impl Objects {
+    pub(crate) fn insert(&mut self, object: &str, id: &str, mut fields: Fields) {
+        fields.insert("Id".to_owned(), Value::from(id));
+        let records = self.by_name.entry(object.to_owned()).or_default();
+        records.insert(id.to_owned(), fields);
+    }
+
+    pub(crate) fn get(&self, object: &str, id: &str) -> Option<&Fields> {
+        let records = self.by_name.get(object)?;
+        records.get(&whole_id(id))
+    }
+
+    pub(crate) fn get_mut(&mut self, object: &str, id: &str) -> Option<&mut Fields> {
+        let records = self.by_name.get_mut(object)?;
+        records.get_mut(&whole_id(id))
+    }
+
+    pub(crate) fn remove(&mut self, object: &str, id: &str) -> bool {
+        self.by_name
+            .get_mut(object)
+            .is_some_and(|records| records.remove(&whole_id(id)).is_some())
+    }
+
+    pub(crate) fn all(&self, object: &str) -> impl Iterator<Item = &Fields> {
+        self.by_name
+            .get(object)
+            .into_iter()
+            .flat_map(BTreeMap::values)
+    }
+
+    /// The ids of the records whose field has this value.
+    pub(crate) fn with_value(&self, object: &str, field: &str, value: &str) -> Vec<String> {
+        let ids = self.by_name.get(object).into_iter().flatten();
+        ids.filter(|(_, fields)| fields.get(field).is_some_and(|known| text(known) == value))
+            .map(|(id, _)| id.clone())
+            .collect()
+    }
+}
+
+/// A field's value as an external id or a filter compares it.
+pub(crate) fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+fn whole_id(id: &str) -> String {
+    if id.len() == 15 && id.is_ascii() {
+        crate::ids::with_checksum(id)
+    } else {
+        id.to_owned()
+    }
+}
+
+/// The three characters that ids of an object begin with; `None` for an object that no org has.
+pub(crate) fn key_prefix(object: &str) -> Option<&'static str> {
+    Some(match object {
+        "Account" => "001",
+        "Contact" => "003",
+        "Opportunity" => "006",
+        "Lead" => "00Q",
+        "Case" => "500",
+        "Task" => "00T",
+        "User" => "005",
+        "Organization" => "00D",
+        "ContentVersion" => "068",
+        "ContentDocument" => "069",
+        custom if custom.ends_with("__c") => "a00",
+        _ => return None,
+    })
+}

@@ -1,0 +1,40 @@
+//! A certificate authority made for one run, and the certificate it issues to the simulator.
+
+use std::sync::Arc;
+
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use rustls::ServerConfig;
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio_rustls::TlsAcceptor;
+
+/// The host names and addresses that the certificate is good for.
+const NAMES: [&str; 2] = ["127.0.0.1", "localhost"];
+
+/// The acceptor, and the authority's certificate as PEM.
+pub(crate) fn acceptor() -> (TlsAcceptor, String) {
+    made().expect("a certificate with fixed, valid contents can be made")
+}
+
+fn made() -> Result<(TlsAcceptor, String), Box<dyn std::error::Error>> {
+    let mut authority = CertificateParams::default();
+    authority
+        .distinguished_name
+        .push(DnType::CommonName, "Salesforce simulator root");
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    let authority_key = KeyPair::generate()?;
+    let root = authority.self_signed(&authority_key)?;
+
+    let key = KeyPair::generate()?;
+    let leaf = CertificateParams::new(NAMES.map(str::to_owned))?
+        .signed_by(&key, &Issuer::new(authority, authority_key))?;
+
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(vec![leaf.der().clone()], key)?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok((TlsAcceptor::from(Arc::new(config)), root.pem()))
+}
