@@ -76,7 +76,7 @@ pub(crate) async fn run(
         }
     }
     for (part, proxy) in measured.iter_mut().zip(proxies) {
-        proxy.process.check_running()?;
+        proxy.process.check_running().await?;
         part.after_kib = proxy.process.resident_kib()?;
     }
     Ok(measured)

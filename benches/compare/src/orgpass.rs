@@ -55,7 +55,7 @@ pub(crate) async fn start(
     command(program, &import, config, dir, Some(connections(upstream))).await?;
 
     let args = ["serve".as_ref(), "--config".as_ref(), config.as_os_str()];
-    Process::start("orgpass", program, args, dir)
+    Process::start(program, args, dir)
 }
 
 /// One line a tenant: an access token and nothing to renew it with.

@@ -2,34 +2,41 @@
 //! It never outlives this program, not even after `kill -9`.
 
 use std::ffi::OsStr;
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use nix::sys::signal::{Signal, kill};
 use nix::time::clock_getcpuclockid;
 use nix::unistd::Pid;
+use tokio::io::AsyncReadExt;
+use tokio::net::unix::pipe::Receiver;
 use tokio::process::{Child, Command};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-/// A running child whose output goes to a file.
+/// How much of a child's output is kept, from its end.
+const TAIL: usize = 16 * 1024;
+
+/// A running child whose output is read all the time, as a container runtime
+/// does, so that a log line costs it what it costs in earnest.
 pub(crate) struct Process {
     child: Child,
     pid: Pid,
-    log: PathBuf,
+    tail: Arc<Mutex<Vec<u8>>>,
+    reader: JoinHandle<()>,
 }
 
 impl Process {
-    /// Starts `program` in `dir`, where it writes `name.log`.
-    pub(crate) fn start<I, S>(name: &str, program: &Path, args: I, dir: &Path) -> Result<Self>
+    /// Starts `program` in `dir`.
+    pub(crate) fn start<I, S>(program: &Path, args: I, dir: &Path) -> Result<Self>
     where
         I: IntoIterator<Item = S>,
         S: AsRef<OsStr>,
     {
-        let log = dir.join(format!("{name}.log"));
-        let output = File::create(&log)?;
+        let (output, input) = std::io::pipe()?;
         // Our own drop kills; setpriv covers an end without drops. It replaces
         // itself by the program, so the process id is the program's.
         let child = Command::new("setpriv")
@@ -38,25 +45,29 @@ impl Process {
             .args(args)
             .current_dir(dir)
             .stdin(Stdio::null())
-            .stdout(output.try_clone()?)
-            .stderr(output)
+            .stdout(input.try_clone()?)
+            .stderr(input)
             .spawn()?;
         let id = child.id().context("the process has ended already")?;
         let pid = Pid::from_raw(id.try_into()?);
-        Ok(Self { child, pid, log })
+        let tail = Arc::default();
+        let output = Receiver::from_owned_fd(output.into())?;
+        let reader = tokio::spawn(read(output, Arc::clone(&tail)));
+        Ok(Self {
+            child,
+            pid,
+            tail,
+            reader,
+        })
     }
 
     /// Fails with the end of its output if the process has ended.
-    pub(crate) fn check_running(&mut self) -> Result<()> {
+    pub(crate) async fn check_running(&mut self) -> Result<()> {
         let Some(status) = self.child.try_wait()? else {
             return Ok(());
         };
-        let output = self.output()?;
-        let from = output.len().saturating_sub(2000);
-        bail!(
-            "ended with {status}: {}",
-            output.get(from..).unwrap_or(&output).trim()
-        )
+        self.read_to_end().await?;
+        bail!("ended with {status}: {}", self.output().trim())
     }
 
     /// Sends a signal.
@@ -66,15 +77,25 @@ impl Process {
 
     /// Waits for the end, but not for long.
     pub(crate) async fn ends_within(&mut self, limit: Duration) -> Result<bool> {
-        match timeout(limit, self.child.wait()).await {
-            Ok(status) => status.map(|_| true).map_err(Into::into),
-            Err(_) => Ok(false),
-        }
+        let Ok(status) = timeout(limit, self.child.wait()).await else {
+            return Ok(false);
+        };
+        status?;
+        self.read_to_end().await?;
+        Ok(true)
     }
 
-    /// What it has written so far.
-    pub(crate) fn output(&self) -> Result<String> {
-        Ok(String::from_utf8_lossy(&std::fs::read(&self.log)?).into_owned())
+    /// The end of what it has written so far.
+    pub(crate) fn output(&self) -> String {
+        let tail = self.tail.lock().expect("no holder panics");
+        String::from_utf8_lossy(&tail).into_owned()
+    }
+
+    async fn read_to_end(&mut self) -> Result<()> {
+        if !self.reader.is_finished() {
+            (&mut self.reader).await?;
+        }
+        Ok(())
     }
 
     /// Processor time of all its threads, ended ones too.
@@ -88,6 +109,16 @@ impl Process {
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let value = line.and_then(|line| line.split_whitespace().next());
         Ok(value.context("no VmRSS in status")?.parse()?)
+    }
+}
+
+async fn read(mut output: Receiver, tail: Arc<Mutex<Vec<u8>>>) {
+    let mut buffer = vec![0; 64 * 1024];
+    while let Ok(length @ 1..) = output.read(&mut buffer).await {
+        let mut tail = tail.lock().expect("no holder panics");
+        tail.extend_from_slice(&buffer[..length]);
+        let surplus = tail.len().saturating_sub(TAIL);
+        tail.drain(..surplus);
     }
 }
 

@@ -68,7 +68,7 @@ pub(crate) async fn start(
     let port = free_port()?;
     let write = |name: &str, template: &str| -> Result<PathBuf> {
         let path = dir.join(name);
-        std::fs::write(&path, fill(template, port, upstream, dir))?;
+        std::fs::write(&path, fill(template, port, upstream, dir)?)?;
         Ok(path)
     };
     let mut process = match peer {
@@ -78,13 +78,12 @@ pub(crate) async fn start(
         }
         Peer::Nginx => {
             write("nginx.conf", include_str!("../config/nginx.conf"))?;
-            Process::start("nginx", &tools.nginx, nginx_args(dir, "nginx.conf"), dir)?
+            Process::start(&tools.nginx, nginx_args(dir, "nginx.conf"), dir)?
         }
         Peer::Haproxy => {
             let config = write("haproxy.cfg", include_str!("../config/haproxy.cfg"))?;
             let program = tools.haproxy.as_deref().context("no haproxy")?;
             Process::start(
-                "haproxy",
                 program,
                 ["-db".as_ref(), "-f".as_ref(), config.as_os_str()],
                 dir,
@@ -102,7 +101,6 @@ pub(crate) async fn start(
                 "-c",
             ];
             Process::start(
-                "envoy",
                 program,
                 flags.iter().map(Path::new).chain([config.as_path()]),
                 dir,
@@ -119,7 +117,7 @@ pub(crate) async fn start(
             ]
             .map(PathBuf::from);
             let program = std::env::current_exe()?;
-            Process::start("relay", &program, flags.iter().chain([&upstream.ca]), dir)?
+            Process::start(&program, flags.iter().chain([&upstream.ca]), dir)?
         }
     };
     listening(&mut process, port).await?;
@@ -140,22 +138,23 @@ pub(crate) fn token(number: usize) -> String {
     format!("00D000000000001!AQ{number:0>94}")
 }
 
-fn fill(template: &str, port: u16, upstream: &Upstream, dir: &Path) -> String {
-    template
+fn fill(template: &str, port: u16, upstream: &Upstream, dir: &Path) -> Result<String> {
+    Ok(template
+        .replace("{{OPS}}", &free_port()?.to_string())
         .replace("{{LISTEN}}", &port.to_string())
         .replace("{{UPSTREAM}}", &upstream.port.to_string())
         .replace("{{TOKEN}}", &token(0))
-        .replace("{{DIR}}", &dir.display().to_string())
+        .replace("{{DIR}}", &dir.display().to_string()))
 }
 
 async fn listening(process: &mut Process, port: u16) -> Result<()> {
     let deadline = Instant::now() + START;
     while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
-        process.check_running()?;
+        process.check_running().await?;
         if Instant::now() > deadline {
             bail!(
                 "does not listen after {START:?}: {}",
-                process.output()?.trim()
+                process.output().trim()
             );
         }
         sleep(Duration::from_millis(50)).await;
@@ -167,14 +166,14 @@ async fn listening(process: &mut Process, port: u16) -> Result<()> {
 /// that adds it.
 async fn check(peer: Peer, process: &mut Process, port: u16) -> Result<()> {
     let answer = timeout(START, ask(port)).await.context("no answer")??;
-    process.check_running()?;
+    process.check_running().await?;
     let authorized = answer
         .to_ascii_lowercase()
         .contains("\r\nx-authorized: yes\r\n");
     if !answer.starts_with("HTTP/1.1 200") || authorized == (peer == Peer::Relay) {
         bail!(
             "wrong answer to the first request: {answer}\n{}",
-            process.output()?.trim()
+            process.output().trim()
         );
     }
     Ok(())

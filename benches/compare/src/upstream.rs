@@ -46,12 +46,7 @@ pub(crate) fn start(tools: &Tools, dir: &Path) -> Result<Upstream> {
         .replace("{{UPSTREAM}}", &port.to_string())
         .replace("{{LIMITS}}", LIMITS);
     std::fs::write(dir.join("upstream.conf"), config)?;
-    let process = Process::start(
-        "upstream",
-        &tools.nginx,
-        nginx_args(dir, "upstream.conf"),
-        dir,
-    )?;
+    let process = Process::start(&tools.nginx, nginx_args(dir, "upstream.conf"), dir)?;
     Ok(Upstream {
         port,
         ca,
