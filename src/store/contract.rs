@@ -23,6 +23,13 @@ macro_rules! contract {
         }
 
 
+        mod redis {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                super::$subject::$test(&super::Place::redis()).await;
+            })*
+        }
+
         #[test]
         fn no_test_of_the_contract_is_left_out() {
             let listed = BTreeSet::from([$(stringify!($test)),*]);

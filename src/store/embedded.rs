@@ -30,7 +30,7 @@ const CHANGES_KEPT: usize = 1024;
 #[derive(Debug)]
 pub struct EmbeddedStore {
     database: Arc<Database>,
-    // Leases are in memory: no other process can hold one, and those of a process that is gone should not be waited for.
+    // Leases are in memory: no other process can hold one, and nobody should wait for those of a process that is gone.
     writer: Arc<Mutex<Leases>>,
     reads: Arc<Semaphore>,
     changes: broadcast::Sender<ConnectionKey>,

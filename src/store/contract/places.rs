@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use redis_child::RedisChild;
+
 use super::*;
-use crate::store::EmbeddedStore;
 
 /// One of the rows of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +32,7 @@ pub(super) struct Place {
 
 enum Below {
     File { store: Arc<EmbeddedStore>, _folder: tempfile::TempDir },
+    Server(RedisChild),
 }
 
 impl Place {
@@ -40,10 +42,27 @@ impl Place {
         Self { store: store.clone(), below: Below::File { store, _folder: folder } }
     }
 
+    pub(super) fn redis() -> Self {
+        let server = RedisChild::start();
+        let settings = Settings {
+            url: StoreUrl::Redis(server.url()),
+            password_file: None,
+            ca_file: None,
+            timeout: Duration::from_secs(10),
+            replicas: 0,
+        };
+        let store = RedisStore::connect(&settings, None, None).unwrap();
+        Self { store: Arc::new(store), below: Below::Server(server) }
+    }
+
     /// Replaces a row by any bytes, or removes it.
     pub(super) fn overwrite(&self, kind: Kind, key: &ConnectionKey, bytes: Option<&[u8]>) {
         match &self.below {
             Below::File { store, .. } => store.overwrite(kind.as_str(), key, bytes),
+            Below::Server(server) => {
+                let name = format!("orgpass:{}:{{{}}}", kind.as_str(), key.encode());
+                server.set(&name, bytes);
+            }
         }
     }
 }

@@ -1,5 +1,5 @@
-//! The tables of the embedded file and how a row is read from them and written to them. Keys are encoded connection keys,
-//! so that the order of the table is the order of a listing.
+//! The tables of the embedded file and how a row is read from them and written to them. Keys are encoded connection
+//! keys, so that the order of the table is the order of a listing.
 
 use redb::{ReadTransaction, ReadableTable, Table, TableDefinition, WriteTransaction};
 

@@ -96,7 +96,11 @@ impl Write<'_> {
                 tables.set_session(key, Some(&commit.session))?;
                 tables.set_grant(key, &commit.grant)?;
             }
-            drop_intent(tables, key, &commit.attempt)?;
+            match drop_intent(tables, key, &commit.attempt) {
+                // An intent that cannot be read must not keep a new token from being stored.
+                Err(StoreError::Corrupt(..)) => tables.set_intent(key, None)?,
+                dropped => dropped?,
+            }
             Ok(Committed::Stored)
         })?;
         self.announce_if(committed == Committed::Stored, key);
