@@ -4,10 +4,12 @@
 #[cfg(test)]
 mod contract;
 mod embedded;
+mod listing;
 mod observed;
 mod record;
 mod redis;
 mod settings;
+mod stored_head;
 
 use std::time::Duration;
 
@@ -122,6 +124,8 @@ pub enum Committed {
 pub struct Page {
     /// Connections in the order of their encoded keys.
     pub connections: Vec<(ConnectionKey, Head)>,
+    /// Connections of the page whose record cannot be read; [`Store::remove`] without a generation removes them.
+    pub corrupt: Vec<ConnectionKey>,
     /// Where the next page begins; `None` after the last.
     pub next: Option<String>,
 }
@@ -173,7 +177,8 @@ pub trait Store: Send + Sync + 'static {
     /// Removes the intent of `attempt`: its token is known to be unspent. Another attempt's intent stays.
     async fn clear_intent(&self, key: &ConnectionKey, attempt: &AttemptId) -> Result<(), StoreError>;
 
-    /// Stores the outcome of an exchange, clears its intent and announces the change.
+    /// Stores the outcome of an exchange, clears its intent and announces the change. The last attempts stored are
+    /// remembered, so that a commit repeated after later ones is `Stored` and takes nothing back.
     async fn commit(&self, key: &ConnectionKey, commit: &Commit) -> Result<Committed, StoreError>;
 
     /// Sets status and cause if the connection is still at `read`, and announces the change. False if it is not.
@@ -185,14 +190,16 @@ pub trait Store: Send + Sync + 'static {
         cause: Option<Cause>,
     ) -> Result<bool, StoreError>;
 
-    /// Writes a whole connection, drops any intent of an earlier authorization, and announces the change.
+    /// Writes a whole connection, drops any intent of an earlier authorization, and announces the change. A connection
+    /// found at the very generation that was to be written is `Stored`: an earlier try did it.
     async fn put(&self, key: &ConnectionKey, record: &NewRecord, when: PutWhen) -> Result<Put, StoreError>;
 
     /// Forgets a connection and announces it. With `at`, only if it is still at that generation. False if nothing was
-    /// removed.
+    /// removed. Without `at`, a corrupt record is removed too.
     async fn remove(&self, key: &ConnectionKey, at: Option<Generation>) -> Result<bool, StoreError>;
 
-    /// Which connection was last seen with this refresh token: a hint, to be confirmed from its record.
+    /// Which connection was last seen with this refresh token, as its present one or one of the last it spent: a hint,
+    /// to be confirmed from its record.
     async fn holder(&self, fingerprint: &Fingerprint) -> Result<Option<ConnectionKey>, StoreError>;
 
     /// Lists connections, of one tenant or all, from a cursor on. `limit` is at most 1,000.

@@ -127,7 +127,8 @@ pub struct Head {
     pub status: Status,
     /// Why it is not active.
     pub cause: Option<Cause>,
-    /// Since when it is in this state, by the store's clock. Set by the store.
+    /// Since when it is in this state, by the store's clock. Set by the store; a write that leaves status, cause and
+    /// epoch as they are leaves it too.
     pub since: StoreTime,
     /// Which token it has.
     pub generation: Generation,

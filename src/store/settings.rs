@@ -63,7 +63,7 @@ pub struct Settings {
     pub url: StoreUrl,
     /// File with the password of the Redis user named in the URL.
     pub password_file: Option<PathBuf>,
-    /// More roots for `rediss://`, beyond the public ones.
+    /// The roots that `rediss://` trusts in place of the public ones.
     pub ca_file: Option<PathBuf>,
     /// Longest wait for one answer of Redis.
     pub timeout: Duration,

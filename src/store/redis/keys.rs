@@ -1,0 +1,52 @@
+//! The names of everything in Redis. What belongs to one connection shares a hash tag, so that one script may touch it
+//! all in a Cluster; each kind of row has a name of its own, so that ACL rules can tell them apart.
+
+use crate::connection::ConnectionKey;
+use crate::store::Fingerprint;
+
+/// Sorted set of the encoded keys of all connections, all with score 0: a hint for listing.
+pub(super) const INDEX: &str = "orgpass:index";
+/// Channel on which changed connections are announced by their encoded keys.
+pub(super) const CHANGES: &str = "orgpass:changes";
+
+/// The keys of one connection.
+pub(super) struct Keys {
+    /// The encoded connection key.
+    pub(super) tag: String,
+}
+
+impl Keys {
+    pub(super) fn of(key: &ConnectionKey) -> Self {
+        Self { tag: key.encode() }
+    }
+
+    pub(super) fn status(&self) -> String {
+        self.row("status")
+    }
+
+    pub(super) fn session(&self) -> String {
+        self.row("session")
+    }
+
+    pub(super) fn grant(&self) -> String {
+        self.row("grant")
+    }
+
+    pub(super) fn lease(&self) -> String {
+        self.row("lease")
+    }
+
+    pub(super) fn intent(&self) -> String {
+        self.row("intent")
+    }
+
+    fn row(&self, kind: &str) -> String {
+        // Encoded keys have no braces, so the tag is exactly what stands between these.
+        format!("orgpass:{kind}:{{{}}}", self.tag)
+    }
+}
+
+/// Where the holder of a refresh token is noted.
+pub(super) fn fingerprint(fingerprint: &Fingerprint) -> String {
+    format!("orgpass:fingerprint:{}", fingerprint.as_str())
+}

@@ -1,0 +1,164 @@
+//! The scripts: each decides and writes in one step of Redis, by Redis' clock. Their rules are those of the embedded
+//! store's writes; the contract's tests hold the two together. They return a word and up to two rows.
+
+use std::sync::LazyLock;
+
+use redis::aio::ConnectionLike;
+use redis::{RedisResult, Script, ScriptInvocation};
+
+use super::keys::Keys;
+use crate::connection::{ConnectionKey, Generation};
+use crate::store::stored_head::{REMEMBERED_ATTEMPTS, StoredHead, corrupt};
+use crate::store::{AttemptId, Commit, Fingerprint, NewRecord, Owner, PutWhen, StoreError};
+
+/// What a script says: a word, the row as it is now, the row as it was.
+pub(super) struct Said {
+    pub(super) word: String,
+    new: Option<Vec<u8>>,
+    old: Option<Vec<u8>>,
+}
+
+/// A connection's clear row after and before a write, as far as there is one.
+#[derive(Default)]
+pub(super) struct Rows {
+    pub(super) new: Option<StoredHead>,
+    pub(super) old: Option<StoredHead>,
+}
+
+impl Said {
+    /// The rows; fails if the script or this program found one corrupt.
+    pub(super) fn rows(&self, key: &ConnectionKey) -> Result<Rows, StoreError> {
+        let parse = |row: &Option<Vec<u8>>| row.as_ref().map(|row| StoredHead::parse(key, row)).transpose();
+        Ok(Rows { new: parse(&self.new)?, old: parse(&self.old)? })
+    }
+
+    /// The row in first place, unread.
+    pub(super) fn first(&self) -> &[u8] {
+        self.new.as_deref().unwrap_or_default()
+    }
+
+    /// Fails if the script could not read what it found.
+    pub(super) fn check(self, key: &ConnectionKey) -> Result<Self, StoreError> {
+        match self.word.as_str() {
+            "corrupt status" => Err(corrupt(key, "its status is not in a form that this version knows")),
+            "corrupt intent" => Err(corrupt(key, "its intent is not in a form that this version knows")),
+            _ => Ok(self),
+        }
+    }
+}
+
+/// A script with its keys and arguments.
+pub(super) struct Call(ScriptInvocation<'static>);
+
+impl Call {
+    /// Runs it, loading it first where it is not known.
+    pub(super) async fn run(&self, connection: &mut impl ConnectionLike) -> RedisResult<Said> {
+        let (word, new, old) = self.0.invoke_async(connection).await?;
+        Ok(Said { word, new, old })
+    }
+}
+
+const SHARED: &str = include_str!("scripts/shared.lua");
+
+macro_rules! script {
+    ($name:ident, $file:literal) => {
+        static $name: LazyLock<Script> =
+            LazyLock::new(|| Script::new(&[SHARED, include_str!(concat!("scripts/", $file))].concat()));
+    };
+}
+
+script!(READ_RECORD, "read_record.lua");
+script!(TAKE_LEASE, "take_lease.lua");
+script!(RELEASE, "release.lua");
+script!(WRITE_INTENT, "write_intent.lua");
+script!(CLEAR_INTENT, "clear_intent.lua");
+script!(COMMIT, "commit.lua");
+script!(SET_STATUS, "set_status.lua");
+script!(PUT, "put.lua");
+script!(REMOVE, "remove.lua");
+
+/// The rows of a record, unread, and the time: status, session, grant, intent; seconds, microseconds.
+pub(super) type RawRecord = ((Option<Vec<u8>>, Option<Vec<u8>>, Option<Vec<u8>>, Option<Vec<u8>>), (u64, u64));
+
+/// Reads all rows at one moment.
+pub(super) async fn read_record(keys: &Keys, connection: &mut impl ConnectionLike) -> RedisResult<RawRecord> {
+    let mut call = READ_RECORD.prepare_invoke();
+    call.key(keys.status()).key(keys.session()).key(keys.grant()).key(keys.intent());
+    call.invoke_async(connection).await
+}
+
+pub(super) fn take_lease(keys: &Keys, owner: &Owner, millis: u64) -> Call {
+    let mut call = TAKE_LEASE.prepare_invoke();
+    call.key(keys.lease()).arg(owner.as_str()).arg(millis);
+    Call(call)
+}
+
+/// Deletes `name` if it has this value: a lease, or a hint.
+pub(super) fn release(name: String, value: &str) -> Call {
+    let mut call = RELEASE.prepare_invoke();
+    call.key(name).arg(value);
+    Call(call)
+}
+
+pub(super) fn write_intent(
+    keys: &Keys,
+    owner: &Owner,
+    read: Generation,
+    attempt: &AttemptId,
+    fingerprint: &Fingerprint,
+    replaces: Option<&AttemptId>,
+) -> Call {
+    let mut call = WRITE_INTENT.prepare_invoke();
+    call.key(keys.status()).key(keys.lease()).key(keys.intent());
+    call.arg(owner.as_str()).arg(read.epoch.to_string()).arg(read.number);
+    call.arg(attempt.as_str()).arg(fingerprint.as_str()).arg(replaces.map_or("", AttemptId::as_str));
+    Call(call)
+}
+
+pub(super) fn clear_intent(keys: &Keys, attempt: &AttemptId) -> Call {
+    let mut call = CLEAR_INTENT.prepare_invoke();
+    call.key(keys.intent()).arg(attempt.as_str());
+    Call(call)
+}
+
+pub(super) fn commit(keys: &Keys, commit: &Commit) -> Call {
+    let mut call = COMMIT.prepare_invoke();
+    call.key(keys.status()).key(keys.session()).key(keys.grant()).key(keys.intent());
+    call.arg(commit.attempt.as_str()).arg(commit.read.epoch.to_string());
+    call.arg(commit.spent.as_ref().map_or("", Fingerprint::as_str)).arg(json(&commit.head));
+    call.arg(commit.session.as_bytes()).arg(commit.grant.as_bytes()).arg(REMEMBERED_ATTEMPTS);
+    Call(call)
+}
+
+pub(super) fn set_status(keys: &Keys, read: Generation, state: &impl serde::Serialize) -> Call {
+    let mut call = SET_STATUS.prepare_invoke();
+    call.key(keys.status()).arg(read.epoch.to_string()).arg(read.number).arg(json(state));
+    Call(call)
+}
+
+pub(super) fn put(keys: &Keys, record: &NewRecord, when: PutWhen) -> Call {
+    let (epoch, number) = match when {
+        PutWhen::Absent => (String::new(), 0),
+        PutWhen::At(generation) => (generation.epoch.to_string(), generation.number),
+    };
+    let mut call = PUT.prepare_invoke();
+    call.key(keys.status()).key(keys.session()).key(keys.grant()).key(keys.intent());
+    call.arg(epoch).arg(number).arg(json(&record.head)).arg(record.grant.as_bytes());
+    if let Some(session) = &record.session {
+        call.arg(session.as_bytes());
+    }
+    Call(call)
+}
+
+pub(super) fn remove(keys: &Keys, at: Option<Generation>) -> Call {
+    let mut call = REMOVE.prepare_invoke();
+    call.key(keys.status()).key(keys.session()).key(keys.grant()).key(keys.intent());
+    if let Some(at) = at {
+        call.arg(at.epoch.to_string()).arg(at.number);
+    }
+    Call(call)
+}
+
+fn json(value: &impl serde::Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).expect("heads have text keys only")
+}

@@ -1,0 +1,353 @@
+//! What is special to Redis: rights, passwords, TLS, outages, replicas, and hints that went wrong.
+
+use redis_child::{Options, RedisChild};
+
+use super::*;
+use crate::store::{GrantKind, Head, StoreUrl};
+
+const PASSWORD: &str = "correct-horse-battery";
+
+fn settings(url: String) -> Settings {
+    let timeout = Duration::from_secs(5);
+    Settings { url: StoreUrl::Redis(url), password_file: None, ca_file: None, timeout, replicas: 0 }
+}
+
+fn open(url: String) -> RedisStore {
+    RedisStore::connect(&settings(url), None, None).unwrap()
+}
+
+fn open_as(server: &RedisChild, password: &str) -> RedisStore {
+    let password = Secret::new(password.to_owned());
+    RedisStore::connect(&settings(server.url_of("orgpass")), Some(&password), None).unwrap()
+}
+
+/// The rules of the module's documentation, as lines of configuration.
+fn documented_user() -> Vec<String> {
+    let source = include_str!("../redis.rs");
+    let (_, rules) = source.split_once("ACL SETUSER ").expect("the rules are documented");
+    let (rules, _) = rules.split_once("```").expect("the rules end");
+    let rules = rules.replace("//!", " ").replace("PASSWORD", PASSWORD);
+    let line = format!("user {}", rules.split_whitespace().collect::<Vec<_>>().join(" "));
+    vec![line, format!("user default on >{PASSWORD}-admin ~* &* +@all")]
+}
+
+fn acme() -> ConnectionKey {
+    ConnectionKey::parse("acme", Some("u-17")).unwrap()
+}
+
+fn token(text: &str) -> Fingerprint {
+    Fingerprint::of(&Secret::new(text.to_owned()))
+}
+
+fn record(present: &str) -> NewRecord {
+    let head = Head {
+        status: Status::Active,
+        cause: None,
+        since: StoreTime(0),
+        generation: Generation::first(),
+        fingerprint: Some(token(present)),
+        attempt: None,
+        app: "default".to_owned(),
+        grant: GrantKind::RefreshToken,
+    };
+    let sealed = Sealed::from_bytes(vec![0, 255, 10]);
+    NewRecord { head, session: Some(sealed.clone()), grant: sealed }
+}
+
+fn rotation(record: &NewRecord, next: &str) -> Commit {
+    let mut head = record.head.clone();
+    head.generation = head.generation.next();
+    head.fingerprint = Some(token(next));
+    Commit {
+        attempt: AttemptId::random(),
+        read: record.head.generation,
+        spent: record.head.fingerprint.clone(),
+        head,
+        session: Sealed::from_bytes(vec![1]),
+        grant: Sealed::from_bytes(vec![2]),
+    }
+}
+
+/// One of every operation, in an order in which each has work to do.
+async fn use_everything(store: &RedisStore) -> Result<(), StoreError> {
+    let (owner, record) = (Owner::random(), record("rt-1"));
+    let commit = rotation(&record, "rt-2");
+    store.ping().await?;
+    assert_eq!(store.put(&acme(), &record, PutWhen::Absent).await?, Put::Stored);
+    assert!(store.read(&acme()).await?.is_some());
+    assert!(store.take_lease(&acme(), &owner, Duration::from_secs(60)).await?);
+    let read = record.head.generation;
+    let intent = store.write_intent(&acme(), &owner, read, &commit.attempt, &token("rt-1"), None).await?;
+    assert_eq!(intent, IntentWrite::Written);
+    assert!(store.read_record(&acme()).await?.unwrap().intent.is_some());
+    store.clear_intent(&acme(), &commit.attempt).await?;
+    assert_eq!(store.commit(&acme(), &commit).await?, Committed::Stored);
+    assert!(store.set_status(&acme(), commit.head.generation, Status::Active, None).await?);
+    assert_eq!(store.holder(&token("rt-2")).await?, Some(acme()));
+    assert_eq!(store.list(Some("acme"), None, 10).await?.connections.len(), 1);
+    store.release_lease(&acme(), &owner).await?;
+    assert!(store.remove(&acme(), None).await?);
+    assert_eq!(store.holder(&token("rt-2")).await?, None);
+    store.dangers().await?;
+    Ok(())
+}
+
+async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let asking = async {
+        loop {
+            if let Some(answer) = ask().await {
+                return answer;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), asking).await.unwrap_or_else(|_| panic!("never: {what}"))
+}
+
+#[tokio::test]
+async fn the_documented_rights_are_enough_and_none_is_superfluous() {
+    let server = RedisChild::start_with(Options { tls: false, config: documented_user() });
+    let mut store = open_as(&server, PASSWORD);
+    let mut changes = store.changes();
+    use_everything(&store).await.unwrap();
+    until("announced", async || {
+        store.put(&acme(), &record("rt-1"), PutWhen::Absent).await.unwrap();
+        store.remove(&acme(), None).await.unwrap();
+        tokio::time::timeout(Duration::from_millis(50), changes.recv()).await.ok()
+    })
+    .await
+    .unwrap();
+    assert_eq!(store.dangers().await.unwrap().len(), 1, "no persistence, which CONFIG tells");
+    // Each right taken away breaks something; waiting, announcements and a script already loaded do not show here.
+    let rights =
+        documented_user()[0].split(' ').filter(|word| word.starts_with('+')).map(str::to_owned).collect::<Vec<_>>();
+    for right in rights {
+        if ["+wait", "+info", "+config|get", "+subscribe", "+script|load"].contains(&&*right) {
+            continue;
+        }
+        let mut admin = server.raw();
+        redis::cmd("ACL").arg("SETUSER").arg("orgpass").arg(right.replacen('+', "-", 1)).exec(&mut admin).unwrap();
+        store = open_as(&server, PASSWORD);
+        let refused = use_everything(&store).await;
+        assert!(matches!(refused, Err(StoreError::Refused(_))), "without {right}: {refused:?}");
+        redis::cmd("ACL").arg("SETUSER").arg("orgpass").arg(&right).exec(&mut admin).unwrap();
+        server.flush();
+    }
+    use_everything(&open_as(&server, PASSWORD)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_user_who_may_not_ask_is_told_that_dangers_were_not_checked() {
+    let mut config = documented_user();
+    config[0] = config[0].replace("+info", "");
+    let server = RedisChild::start_with(Options { tls: false, config });
+    let dangers = open_as(&server, PASSWORD).dangers().await.unwrap();
+    assert!(dangers.len() == 1 && dangers[0].contains("could not be checked"), "{dangers:?}");
+}
+
+#[tokio::test]
+async fn tls_with_a_root_of_ones_own_works_and_an_unknown_root_does_not() {
+    let server = RedisChild::start_with(Options { tls: true, config: documented_user() });
+    let settings = settings(server.url_of("orgpass"));
+    let password = Secret::new(PASSWORD.to_owned());
+    let ca = server.ca_pem().unwrap().as_bytes().to_vec();
+    let store = RedisStore::connect(&settings, Some(&password), Some(ca)).unwrap();
+    use_everything(&store).await.unwrap();
+    let stranger = RedisStore::connect(&settings, Some(&password), None).unwrap();
+    let error = stranger.ping().await.unwrap_err();
+    assert!(matches!(&error, StoreError::Unavailable(text) if text.contains("certificate")), "{error}");
+    let error = RedisStore::connect(&settings, Some(&password), Some(b"-----BEGIN CERTIFICATE-----\nAAAA".to_vec()));
+    assert!(matches!(error, Err(StoreError::Refused(_))));
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_refused_without_showing_it_and_cured_without_a_restart() {
+    let server = RedisChild::start_with(Options { tls: false, config: documented_user() });
+    let store = open_as(&server, "hunter2-hunter2");
+    let error = store.ping().await.unwrap_err();
+    assert!(matches!(&error, StoreError::Refused(text) if text.contains("password_file")), "{error}");
+    assert!(!format!("{error} {error:?} {store:?}").contains("hunter2"));
+    let mut admin = server.raw();
+    redis::cmd("ACL").arg("SETUSER").arg("orgpass").arg(">hunter2-hunter2").exec(&mut admin).unwrap();
+    until("the password works", async || store.ping().await.ok()).await;
+}
+
+#[tokio::test]
+async fn a_server_that_quotes_what_it_does_not_know_shows_no_password() {
+    // Older or guarded servers answer to HELLO as to any unknown command: with its arguments.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("redis://orgpass@{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut asked = [0; 4096];
+            let _ = stream.read(&mut asked).await;
+            let quote = format!("-ERR unknown command 'HELLO', with args beginning with: '{PASSWORD}'\r\n");
+            let _ = stream.write_all(quote.repeat(3).as_bytes()).await;
+            let _ = stream.read(&mut asked).await;
+        }
+    });
+    let store = RedisStore::connect(&settings(url), Some(&Secret::new(PASSWORD.to_owned())), None).unwrap();
+    let error = store.ping().await.unwrap_err();
+    assert!(matches!(error, StoreError::Refused(_)), "{error}");
+    assert!(!format!("{error} {error:?}").contains(PASSWORD), "{error}");
+}
+
+#[tokio::test]
+async fn an_old_server_is_refused_with_what_to_do() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("redis://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut asked = [0; 4096];
+                while let Ok(1..) = stream.read(&mut asked).await {
+                    let commands = String::from_utf8_lossy(&asked).matches("HELLO").count().max(1);
+                    let ok = "+OK\r\n+OK\r\n".repeat(usize::from(asked.windows(7).any(|part| part == b"SETINFO")));
+                    asked.fill(0);
+                    let hello = "%1\r\n$7\r\nversion\r\n$6\r\n6.2.14\r\n".repeat(commands);
+                    let _ = stream.write_all(format!("{hello}{ok}").as_bytes()).await;
+                }
+            });
+        }
+    });
+    let error = open(url).ping().await.unwrap_err();
+    assert!(
+        matches!(&error, StoreError::Refused(text) if text.contains("6.2.14") && text.contains("upgrade")),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_server_that_is_away_at_start_and_later_is_found_again() {
+    let mut server = RedisChild::start();
+    server.kill();
+    let store = open(server.url());
+    let error = store.read(&acme()).await.unwrap_err();
+    assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
+    server.restart();
+    until("the store is there", async || store.ping().await.ok()).await;
+    let mut changes = store.changes();
+    let heard = async |changes: &mut broadcast::Receiver<ConnectionKey>| {
+        store.put(&acme(), &record("rt-1"), PutWhen::Absent).await.ok();
+        store.remove(&acme(), None).await.ok();
+        tokio::time::timeout(Duration::from_millis(50), changes.recv()).await.ok()
+    };
+    until("announced", async || heard(&mut changes).await).await.unwrap();
+    server.kill();
+    until("the loss shows", async || store.ping().await.err()).await;
+    server.restart();
+    // Scripts and subscription are gone with the old server.
+    until("the store is there", async || store.ping().await.ok()).await;
+    use_everything(&store).await.unwrap();
+    while changes.try_recv().is_ok() {}
+    until("announced again", async || heard(&mut changes).await).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_is_unavailable_after_the_time_out() {
+    let server = RedisChild::start();
+    let settings = Settings { timeout: Duration::from_millis(200), ..settings(server.url()) };
+    let store = RedisStore::connect(&settings, None, None).unwrap();
+    store.ping().await.unwrap();
+    let mut admin = server.raw();
+    redis::cmd("CLIENT").arg("PAUSE").arg(1_000).exec(&mut admin).unwrap();
+    let error = store.read(&acme()).await.unwrap_err();
+    assert!(matches!(&error, StoreError::Unavailable(text) if text.contains("in time")), "{error}");
+    until("the store answers", async || store.ping().await.ok()).await;
+}
+
+#[tokio::test]
+async fn without_enough_replicas_no_intent_stays_and_a_token_is_kept() {
+    let server = RedisChild::start();
+    let settings = Settings { replicas: 1, timeout: Duration::from_millis(300), ..settings(server.url()) };
+    let store = RedisStore::connect(&settings, None, None).unwrap();
+    let (owner, record) = (Owner::random(), record("rt-1"));
+    let commit = rotation(&record, "rt-2");
+    store.put(&acme(), &record, PutWhen::Absent).await.unwrap();
+    store.take_lease(&acme(), &owner, Duration::from_secs(60)).await.unwrap();
+    let read = record.head.generation;
+    let spent = token("rt-1");
+    let write = async || store.write_intent(&acme(), &owner, read, &commit.attempt, &spent, None).await.unwrap();
+    assert_eq!(write().await, IntentWrite::TooFewReplicas);
+    assert_eq!(store.read_record(&acme()).await.unwrap().unwrap().intent, None);
+
+    let replica =
+        RedisChild::start_with(Options { tls: false, config: vec![format!("replicaof 127.0.0.1 {}", server.port())] });
+    until("the replica has followed", async || (write().await == IntentWrite::Written).then_some(())).await;
+    let copied: Option<Vec<u8>> = redis::cmd("GET").arg(Keys::of(&acme()).intent()).query(&mut replica.raw()).unwrap();
+    assert!(copied.is_some(), "written means that the replica has it");
+    drop(replica);
+    assert_eq!(store.commit(&acme(), &commit).await.unwrap(), Committed::Stored, "a new token is never thrown away");
+    assert_eq!(store.read(&acme()).await.unwrap().unwrap().head.generation, read.next());
+}
+
+#[tokio::test]
+async fn waiting_for_replicas_does_not_hold_up_reads() {
+    let server = RedisChild::start();
+    let settings = Settings { replicas: 1, timeout: Duration::from_secs(20), ..settings(server.url()) };
+    let store = RedisStore::connect(&settings, None, None).unwrap();
+    let (owner, record) = (Owner::random(), record("rt-1"));
+    store.put(&acme(), &record, PutWhen::Absent).await.unwrap();
+    store.take_lease(&acme(), &owner, Duration::from_secs(60)).await.unwrap();
+    let (key, attempt, spent) = (acme(), AttemptId::random(), token("rt-1"));
+    let waiting = store.write_intent(&key, &owner, record.head.generation, &attempt, &spent, None);
+    let reading = async {
+        until("the intent is written", async || store.read_record(&acme()).await.unwrap().unwrap().intent).await
+    };
+    tokio::select! {
+        write = waiting => panic!("no replica can have it: {write:?}"),
+        intent = reading => assert_eq!(intent.attempt, attempt),
+    }
+}
+
+#[tokio::test]
+async fn hints_that_are_wrong_are_put_right() {
+    let server = RedisChild::start();
+    let store = open(server.url());
+    let (lost, gone) = (record("rt-1"), record("rt-gone"));
+    store.put(&acme(), &lost, PutWhen::Absent).await.unwrap();
+    let ghost = ConnectionKey::parse("ghost", None).unwrap();
+    store.put(&ghost, &gone, PutWhen::Absent).await.unwrap();
+    // As after a crash between record and hints, or a lost slot.
+    let mut raw = server.raw();
+    redis::cmd("ZREM").arg(keys::INDEX).arg(acme().encode()).exec(&mut raw).unwrap();
+    server.set(&keys::fingerprint(&token("rt-1")), None);
+    server.set(&Keys::of(&ghost).status(), None);
+
+    assert_eq!(store.holder(&token("rt-gone")).await.unwrap(), None);
+    assert!(store.list(None, None, 10).await.unwrap().connections.is_empty());
+    let left: Vec<String> = redis::cmd("ZRANGE").arg(keys::INDEX).arg(0).arg(-1).query(&mut raw).unwrap();
+    assert!(left.is_empty(), "the ghost is listed no more: {left:?}");
+    let hint: Option<String> = redis::cmd("GET").arg(keys::fingerprint(&token("rt-gone"))).query(&mut raw).unwrap();
+    assert_eq!(hint, None);
+
+    assert_eq!(store.put(&acme(), &lost, PutWhen::Absent).await.unwrap(), Put::Stored);
+    assert_eq!(store.list(None, None, 10).await.unwrap().connections.len(), 1);
+    assert_eq!(store.holder(&token("rt-1")).await.unwrap(), Some(acme()));
+}
+
+#[tokio::test]
+async fn ways_to_lose_tokens_are_named_with_their_fix() {
+    let dangers = async |config: &[&str]| {
+        let config = config.iter().map(|line| (*line).to_owned()).collect();
+        let server = RedisChild::start_with(Options { tls: false, config });
+        open(server.url()).dangers().await.unwrap()
+    };
+    let found = dangers(&["maxmemory-policy allkeys-lru"]).await;
+    assert_eq!(found.len(), 2);
+    assert!(found[0].contains("set maxmemory-policy to noeviction"), "{found:?}");
+    assert!(found[1].contains("set appendonly to yes"), "{found:?}");
+    assert_eq!(dangers(&["appendonly yes"]).await, [] as [&str; 0]);
+    assert_eq!(dangers(&["save 3600 1"]).await, [] as [&str; 0]);
+}
+
+#[tokio::test]
+async fn a_value_of_a_foreign_type_is_corrupt() {
+    let server = RedisChild::start();
+    let store = open(server.url());
+    redis::cmd("ZADD").arg(Keys::of(&acme()).status()).arg(0).arg("x").exec(&mut server.raw()).unwrap();
+    let error = store.put(&acme(), &record("rt-1"), PutWhen::Absent).await.unwrap_err();
+    assert!(matches!(error, StoreError::Corrupt(..)), "{error}");
+}
