@@ -1,0 +1,280 @@
+//! The composition root: the only place that builds concrete parts from the configuration, and the order in which they
+//! start and stop.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::runtime::{Handle, Runtime};
+
+use crate::access_log::AccessLog;
+use crate::config::Config;
+use crate::control;
+use crate::management::Management;
+use crate::metrics::Metrics;
+use crate::ops::Ops;
+use crate::proxy::admit::Admission;
+use crate::proxy::guard::ListenerKind;
+use crate::proxy::observe::Observer;
+use crate::proxy::replay_body::ReplayMemory;
+use crate::proxy::{Listen, Proxy};
+use crate::server::{self, Listener};
+use crate::shutdown::{self, Stop};
+use crate::store::{EmbeddedStore, ObservedStore, Owner, RedisStore, Store, StoreError, StoreUrl};
+use crate::telemetry;
+use crate::token::{Exchanger, Parts, TokenSource};
+use crate::transport::{Transport, TransportError};
+
+/// How long exchanges may take to end when the process stops: the lease's life and some.
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Why the program cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An address or socket cannot be listened on.
+    #[error("{key} = {address}: {source}")]
+    Listen {
+        /// The configuration key.
+        key: &'static str,
+        /// What it says.
+        address: String,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The store cannot be opened.
+    #[error("store.url: {0}")]
+    Store(#[from] StoreError),
+    /// The outbound client cannot be made.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+    /// A file that the configuration names cannot be read.
+    #[error("{0}")]
+    File(String),
+    /// A thread or runtime cannot be started.
+    #[error("the operating system gives no more threads: {0}")]
+    Threads(#[from] io::Error),
+}
+
+/// What the listeners do not need to know: store, token engine and management, over one runtime.
+pub struct Engine {
+    /// Counters of the process.
+    pub metrics: Arc<Metrics>,
+    /// Where connections live.
+    pub store: Arc<dyn Store>,
+    /// The outbound client.
+    pub transport: Arc<Transport>,
+    /// Gets generations.
+    pub exchanger: Arc<Exchanger>,
+    /// What an operator may do to connections.
+    pub management: Arc<Management>,
+}
+
+impl Engine {
+    /// Builds the parts. Must be called within a tokio runtime, on which the store's background work then runs.
+    pub fn build(config: &Config) -> Result<Self, StartError> {
+        let metrics = Arc::new(Metrics::new());
+        let store: Arc<dyn Store> =
+            Arc::new(ObservedStore::new(open_store(config)?, metrics.store.clone()));
+        let transport =
+            Arc::new(Transport::new(config.transport.clone(), config.extra_roots.as_deref(), config.proxy.workers)?);
+        let exchanger = Arc::new(Exchanger {
+            settings: config.tokens.clone(),
+            store: Arc::clone(&store),
+            vault: Arc::clone(config.vault()),
+            apps: config.apps.clone(),
+            transport: Arc::clone(&transport),
+            trusted_hosts: config.transport.trusted_hosts.clone(),
+            owner: Owner::random(),
+            metrics: metrics.tokens.clone(),
+        });
+        let management = Arc::new(Management::new(Arc::clone(&exchanger)));
+        Ok(Self { metrics, store, transport, exchanger, management })
+    }
+}
+
+fn open_store(config: &Config) -> Result<Arc<dyn Store>, StartError> {
+    match &config.store.url {
+        StoreUrl::File(path) => Ok(Arc::new(EmbeddedStore::open(path)?)),
+        StoreUrl::Redis(_) => {
+            let password = config.store.password().map_err(StartError::File)?;
+            let roots = config.store.roots().map_err(StartError::File)?;
+            Ok(Arc::new(RedisStore::connect(&config.store, password.as_ref(), roots)?))
+        }
+    }
+}
+
+/// The running program.
+pub struct App {
+    proxy_address: Option<SocketAddr>,
+    ops_address: SocketAddr,
+    stop: Stop,
+    workers: Vec<JoinHandle<bool>>,
+    tokens: TokenSource,
+    engine: Engine,
+    runtime: Option<Runtime>,
+    // Writes out its last lines when it goes.
+    _log: Option<AccessLog>,
+}
+
+impl App {
+    /// Starts everything that the configuration names; listeners first, so that a taken port is known before anything
+    /// else happens. The access log goes to `log`. Must not be called on an asynchronous task.
+    pub fn start(config: &Config, log: Box<dyn Write + Send>) -> Result<Self, StartError> {
+        let listeners = server::bind(&config.proxy.listen, config.proxy.workers)
+            .map_err(|source| refused("proxy.listen", &config.proxy.listen, source))?;
+        let ops_listener = std::net::TcpListener::bind(config.ops.listen)
+            .and_then(|listener| listener.set_nonblocking(true).map(|()| listener))
+            .map_err(|source| refused("ops.listen", &config.ops.listen, source))?;
+        let proxy_address = listeners.first().and_then(Listener::tcp_address);
+        let ops_address = ops_listener.local_addr()?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("engine")
+            .enable_all()
+            .build()?;
+        let (stop, stopping) = shutdown::channel();
+        let _within = runtime.enter();
+        let engine = Engine::build(config)?;
+        let tokens = token_source(config, &engine, runtime.handle());
+        let ops = Arc::new(Ops::new(
+            Arc::clone(&engine.metrics),
+            tokens.clone(),
+            Arc::clone(&engine.store),
+            config.vault().has_grant_keys(),
+            stopping.clone(),
+        ));
+        runtime.spawn(ops.serve(tokio::net::TcpListener::from_std(ops_listener)?));
+        if let Some(path) = &config.control {
+            let listener = server::bind_unix(path, 0o600)
+                .map_err(|source| refused("control.listen", &path.display(), source))?;
+            let listener = tokio::net::UnixListener::from_std(listener)?;
+            runtime.spawn(control::serve(listener, Arc::clone(&engine.management), stopping.clone()));
+        }
+        runtime.spawn(warn_of_dangers(Arc::clone(&engine.store)));
+        let log = config.log.access.then(|| start_log(config, &engine, log)).transpose()?;
+        let workers = start_workers(config, &engine, &tokens, log.as_ref(), listeners, &stopping)?;
+        drop(_within);
+        Ok(Self { proxy_address, ops_address, stop, workers, tokens, engine, runtime: Some(runtime), _log: log })
+    }
+
+    /// Where callers connect, unless that is a Unix socket.
+    pub fn proxy_address(&self) -> Option<SocketAddr> {
+        self.proxy_address
+    }
+
+    /// Where operators look.
+    pub fn ops_address(&self) -> SocketAddr {
+        self.ops_address
+    }
+
+    /// The parts behind the listeners.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Asks everything to stop, without waiting: not ready any more, no new connections, calls drain.
+    pub fn begin_stop(&self) {
+        self.stop.ask();
+    }
+
+    /// Stops in order: no new connections, calls drain, exchanges end. True if nothing was cut short. Blocks.
+    pub fn stop(mut self) -> bool {
+        self.begin_stop();
+        let drained = self.workers.drain(..).map(|worker| worker.join().unwrap_or(false)).fold(true, |a, b| a && b);
+        let Some(runtime) = self.runtime.take() else { return drained };
+        let settle = async { tokio::time::timeout(SETTLE_TIMEOUT, self.tokens.settle()).await.is_ok() };
+        let settled = runtime.block_on(settle);
+        runtime.shutdown_timeout(Duration::from_secs(1));
+        drained && settled
+    }
+}
+
+impl Drop for App {
+    fn drop(&mut self) {
+        self.stop.ask();
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+fn refused(key: &'static str, address: &impl ToString, source: io::Error) -> StartError {
+    StartError::Listen { key, address: address.to_string(), source }
+}
+
+fn token_source(config: &Config, engine: &Engine, runtime: &Handle) -> TokenSource {
+    TokenSource::new(Parts {
+        settings: config.tokens.clone(),
+        exchanger: Arc::clone(&engine.exchanger),
+        store: Arc::clone(&engine.store),
+        transport: Arc::clone(&engine.transport),
+        trusted_hosts: config.transport.trusted_hosts.clone(),
+        metrics: engine.metrics.tokens.clone(),
+        runtime: runtime.clone(),
+    })
+}
+
+fn start_log(config: &Config, engine: &Engine, sink: Box<dyn Write + Send>) -> io::Result<AccessLog> {
+    AccessLog::start(config.log.format, sink, engine.metrics.requests.log_dropped.clone())
+}
+
+fn start_workers(
+    config: &Config,
+    engine: &Engine,
+    tokens: &TokenSource,
+    log: Option<&AccessLog>,
+    listeners: Vec<Listener>,
+    stopping: &shutdown::Stopping,
+) -> io::Result<Vec<JoinHandle<bool>>> {
+    let requests = &engine.metrics.requests;
+    let settings = Arc::new(config.proxy.clone());
+    let admission = Arc::new(Admission::new(settings.max_in_flight));
+    let memory = usize::try_from(settings.replay.memory_total).unwrap_or(usize::MAX);
+    let replay_memory = Arc::new(ReplayMemory::new(memory, requests.replay_buffer_bytes.clone()));
+    let listener_kind = match settings.listen {
+        Listen::Tcp(_) => ListenerKind::Tcp,
+        Listen::Unix(_) => ListenerKind::Unix,
+    };
+    (0..)
+        .zip(listeners)
+        .map(|(worker, listener)| {
+            let proxy = Arc::new(Proxy {
+                settings: Arc::clone(&settings),
+                tokens: tokens.clone(),
+                transport: Arc::clone(&engine.transport),
+                observer: Arc::new(Observer::new(requests, log.map(AccessLog::buffer))),
+                admission: Arc::clone(&admission),
+                replay_memory: Arc::clone(&replay_memory),
+                listener: listener_kind,
+                worker,
+            });
+            server::start_worker(proxy, listener, stopping.clone())
+        })
+        .collect()
+}
+
+async fn warn_of_dangers(store: Arc<dyn Store>) {
+    match store.dangers().await {
+        Ok(dangers) => dangers.iter().for_each(|danger| tracing::warn!(danger, "the store is set up dangerously")),
+        Err(error) => tracing::warn!(%error, "the store could not be looked at"),
+    }
+}
+
+/// Runs the program until a signal, then stops in order. The exit code is 0, or 1 if something was cut short.
+pub fn run(config: &Config) -> Result<ExitCode, StartError> {
+    telemetry::init(&config.log, io::stderr);
+    for warning in &config.warnings {
+        tracing::warn!(key = warning.key, warning.message);
+    }
+    let app = App::start(config, Box::new(io::stdout()))?;
+    let proxy = app.proxy_address().map_or_else(|| config.proxy.listen.to_string(), |at| format!("http://{at}"));
+    tracing::info!(proxy, ops = %format!("http://{}", app.ops_address()), "orgpass is running");
+    let runtime = app.runtime.as_ref().expect("the runtime lives until the app is stopped");
+    runtime.block_on(shutdown::first_signal())?;
+    tracing::info!("stopping: calls under way are finished, exchanges are stored");
+    let clean = app.stop();
+    Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
