@@ -6,3 +6,6 @@ pub mod identify;
 pub mod policy;
 pub mod respond;
 pub mod sanitize;
+
+mod settings;
+pub use settings::{Listen, ListenError, ReplaySettings, Settings};
