@@ -11,11 +11,17 @@
 //! - [`oauth`]: the token endpoint
 //! - [`token`]: the token engine: what the proxy asks for tokens
 //! - [`metrics`]: every metric
+//! - [`management`]: what an operator does to connections
+//! - [`control`]: the socket by which the command line reaches a running process
 //! - [`settings`]: how a module reads its section of the configuration
+//! - [`config`]: the whole configuration
+//! - [`cli`]: the command line
 
+pub mod config;
 pub mod connection;
 pub mod metrics;
 pub mod oauth;
+pub mod ops;
 pub mod proxy;
 pub mod salesforce;
 pub mod secret;
