@@ -12,9 +12,8 @@ use tokio::runtime::{Handle, Runtime};
 
 use crate::access_log::AccessLog;
 use crate::config::Config;
-use crate::control;
-use crate::management::Management;
 use crate::metrics::Metrics;
+use crate::oauth::SecretFile;
 use crate::ops::Ops;
 use crate::proxy::admit::Admission;
 use crate::proxy::guard::ListenerKind;
@@ -68,16 +67,13 @@ pub struct Engine {
     pub transport: Arc<Transport>,
     /// Gets generations.
     pub exchanger: Arc<Exchanger>,
-    /// What an operator may do to connections.
-    pub management: Arc<Management>,
 }
 
 impl Engine {
     /// Builds the parts. Must be called within a tokio runtime, on which the store's background work then runs.
     pub fn build(config: &Config) -> Result<Self, StartError> {
         let metrics = Arc::new(Metrics::new());
-        let store: Arc<dyn Store> =
-            Arc::new(ObservedStore::new(open_store(config)?, metrics.store.clone()));
+        let store: Arc<dyn Store> = Arc::new(ObservedStore::new(open_store(config)?, metrics.store.clone()));
         let transport =
             Arc::new(Transport::new(config.transport.clone(), config.extra_roots.as_deref(), config.proxy.workers)?);
         let exchanger = Arc::new(Exchanger {
@@ -90,8 +86,7 @@ impl Engine {
             owner: Owner::random(),
             metrics: metrics.tokens.clone(),
         });
-        let management = Arc::new(Management::new(Arc::clone(&exchanger)));
-        Ok(Self { metrics, store, transport, exchanger, management })
+        Ok(Self { metrics, store, transport, exchanger })
     }
 }
 
@@ -99,8 +94,10 @@ fn open_store(config: &Config) -> Result<Arc<dyn Store>, StartError> {
     match &config.store.url {
         StoreUrl::File(path) => Ok(Arc::new(EmbeddedStore::open(path)?)),
         StoreUrl::Redis(_) => {
-            let password = config.store.password().map_err(StartError::File)?;
-            let roots = config.store.roots().map_err(StartError::File)?;
+            let password = config.store.password_file.clone().map(|file| SecretFile::new(file).read()).transpose();
+            let password = password.map_err(|error| StartError::File(format!("store.password_file: {error}")))?;
+            let roots = config.store.ca_file.as_ref().map(std::fs::read).transpose();
+            let roots = roots.map_err(|error| StartError::File(format!("store.ca_file: {error}")))?;
             Ok(Arc::new(RedisStore::connect(&config.store, password.as_ref(), roots)?))
         }
     }
@@ -130,11 +127,8 @@ impl App {
             .map_err(|source| refused("ops.listen", &config.ops.listen, source))?;
         let proxy_address = listeners.first().and_then(Listener::tcp_address);
         let ops_address = ops_listener.local_addr()?;
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .thread_name("engine")
-            .enable_all()
-            .build()?;
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).thread_name("engine").enable_all().build()?;
         let (stop, stopping) = shutdown::channel();
         let _within = runtime.enter();
         let engine = Engine::build(config)?;
@@ -147,12 +141,6 @@ impl App {
             stopping.clone(),
         ));
         runtime.spawn(ops.serve(tokio::net::TcpListener::from_std(ops_listener)?));
-        if let Some(path) = &config.control {
-            let listener = server::bind_unix(path, 0o600)
-                .map_err(|source| refused("control.listen", &path.display(), source))?;
-            let listener = tokio::net::UnixListener::from_std(listener)?;
-            runtime.spawn(control::serve(listener, Arc::clone(&engine.management), stopping.clone()));
-        }
         runtime.spawn(warn_of_dangers(Arc::clone(&engine.store)));
         let log = config.log.access.then(|| start_log(config, &engine, log)).transpose()?;
         let workers = start_workers(config, &engine, &tokens, log.as_ref(), listeners, &stopping)?;

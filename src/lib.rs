@@ -11,10 +11,17 @@
 //! - [`oauth`]: the token endpoint
 //! - [`token`]: the token engine: what the proxy asks for tokens
 //! - [`metrics`]: every metric
+//! - [`management`]: what an operator does to connections
+//! - [`control`]: the socket by which the command line reaches a running process
 //! - [`server`], [`ops`], [`shutdown`], [`access_log`], [`telemetry`]: running as a process
 //! - [`settings`]: how a module reads its section of the configuration
+//! - [`config`]: the whole configuration
+//! - [`app`]: builds, starts and stops all parts
+//! - [`cli`]: the command line
 
 pub mod access_log;
+pub mod app;
+pub mod config;
 pub mod connection;
 pub mod metrics;
 pub mod oauth;

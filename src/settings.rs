@@ -199,9 +199,9 @@ impl<'a> Section<'a> {
 
     /// Reports every key that nobody took. Call it when all keys have been read.
     pub fn finish(mut self) {
-        let known = self.known.join(", ");
         for key in self.table.keys().cloned().collect::<Vec<_>>() {
-            self.fault(&key, format_args!("is not a key of this section; known here: {known}"));
+            let message = unknown("a key of this section", &key, &self.known);
+            self.fault(&key, message);
         }
     }
 
@@ -214,6 +214,16 @@ impl<'a> Section<'a> {
         self.fault(key, format_args!("must be {wanted}"));
         None
     }
+}
+
+/// Says that `name` is not `what`, which name was probably meant, and which ones there are.
+pub fn unknown(what: &str, name: &str, known: &[&str]) -> String {
+    const ALIKE: f64 = 0.8;
+    let likeness = |other: &str| strsim::jaro_winkler(name, other);
+    let nearest = known.iter().copied().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+    let hint = nearest.filter(|nearest| likeness(nearest) >= ALIKE);
+    let hint = hint.map(|nearest| format!("did you mean {nearest}? ")).unwrap_or_default();
+    format!("is not {what}; {hint}known here: {}", known.join(", "))
 }
 
 fn parse_bytes(text: &str) -> Option<u64> {
@@ -246,7 +256,7 @@ mod tests {
         section.finish();
         let keys: Vec<_> = faults.iter().map(|fault| fault.key.as_str()).collect();
         assert_eq!(keys, ["proxy.listen", "proxy.workers", "proxy.idle", "proxy.buffer", "proxy.listne"]);
-        assert!(faults[4].message.contains("known here: listen, workers"));
+        assert!(faults[4].message.contains("did you mean listen? known here: listen, workers"));
     }
 
     #[test]

@@ -46,9 +46,7 @@ impl Load {
             "--".to_owned(),
             port,
         ];
-        Ok(Self {
-            process: Process::start(wrk, args, dir)?,
-        })
+        Ok(Self { process: Process::start(wrk, args, dir)? })
     }
 
     /// Stops sending; connections stay open.
@@ -80,22 +78,13 @@ impl Load {
         let output = self.process.output();
         let fields = output.lines().find_map(|line| line.strip_prefix("RESULT "));
         let fields = fields.with_context(|| format!("no result from wrk: {output}"))?;
-        let numbers: Vec<f64> = fields
-            .split(' ')
-            .map(str::parse)
-            .collect::<Result<_, _>>()
-            .context("wrk's result")?;
+        let numbers: Vec<f64> = fields.split(' ').map(str::parse).collect::<Result<_, _>>().context("wrk's result")?;
         let [requests, micros, p50_us, p99_us, errors] = numbers[..] else {
             bail!("wrk's result has another form: {fields}");
         };
         if errors > 0.0 || requests == 0.0 {
             bail!("{requests} answers and {errors} errors: {output}");
         }
-        Ok(Outcome {
-            requests,
-            seconds: micros / 1e6,
-            p50_us,
-            p99_us,
-        })
+        Ok(Outcome { requests, seconds: micros / 1e6, p50_us, p99_us })
     }
 }

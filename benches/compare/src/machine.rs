@@ -34,16 +34,8 @@ impl Tools {
         let envoy = need("envoy", peers.contains(&Peer::Envoy));
         need("setpriv", true);
         match (nginx, wrk) {
-            (Some(nginx), Some(wrk)) if missing.is_empty() => Ok(Self {
-                nginx,
-                wrk,
-                haproxy,
-                envoy,
-            }),
-            _ => bail!(
-                "missing: {}. To install: benches/compare/setup",
-                missing.join(", ")
-            ),
+            (Some(nginx), Some(wrk)) if missing.is_empty() => Ok(Self { nginx, wrk, haproxy, envoy }),
+            _ => bail!("missing: {}. To install: benches/compare/setup", missing.join(", ")),
         }
     }
 }
@@ -89,10 +81,7 @@ impl Facts {
             cores: std::thread::available_parallelism()?.get(),
             processor,
             system: format!("{}, Linux {}", system.trim_matches('"'), kernel.join(".")),
-            load: std::fs::read_to_string("/proc/loadavg")?
-                .chars()
-                .take_while(|c| *c != ' ')
-                .collect(),
+            load: std::fs::read_to_string("/proc/loadavg")?.chars().take_while(|c| *c != ' ').collect(),
             versions: programs
                 .into_iter()
                 .filter_map(|(name, program, flag)| Some((name, version(program?, flag)?)))
@@ -105,11 +94,7 @@ fn field(file: &str, name: &str, separator: char) -> Result<String> {
     let text = std::fs::read_to_string(file)?;
     let line = text.lines().find(|line| line.starts_with(name));
     let value = line.and_then(|line| line.split_once(separator));
-    Ok(value
-        .with_context(|| format!("{file} has no {name}"))?
-        .1
-        .trim()
-        .to_owned())
+    Ok(value.with_context(|| format!("{file} has no {name}"))?.1.trim().to_owned())
 }
 
 /// The first word of a program's version text that looks like `1.2.3`.

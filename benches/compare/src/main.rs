@@ -1,10 +1,7 @@
 //! Measures Orgpass beside nginx, HAProxy, Envoy and a bare TCP-to-TLS relay:
 //! one worker each, the same upstream, the same request. All on loopback; every
 //! process it starts ends with it.
-#![allow(
-    clippy::print_stdout,
-    reason = "the table is the output of this program"
-)]
+#![allow(clippy::print_stdout, reason = "the table is the output of this program")]
 #![allow(clippy::print_stderr, reason = "progress, apart from the table")]
 
 mod load;
@@ -82,9 +79,7 @@ async fn compare(args: Compare) -> Result<()> {
         None => PathBuf::new(),
     };
 
-    let dir = tempfile::Builder::new()
-        .prefix("orgpass-compare-")
-        .tempdir()?;
+    let dir = tempfile::Builder::new().prefix("orgpass-compare-").tempdir()?;
     let upstream = upstream::start(&tools, dir.path())?;
     let mut proxies = Vec::new();
     for peer in peers {

@@ -42,20 +42,10 @@ pub(crate) struct Figures {
 }
 
 /// Measures all proxies with `seconds` of load for each figure.
-pub(crate) async fn run(
-    proxies: &mut [Proxy],
-    wrk: &Path,
-    dir: &Path,
-    seconds: u32,
-) -> Result<Vec<Measured>> {
+pub(crate) async fn run(proxies: &mut [Proxy], wrk: &Path, dir: &Path, seconds: u32) -> Result<Vec<Measured>> {
     let mut measured: Vec<Measured> = proxies
         .iter()
-        .map(|proxy| Measured {
-            peer: proxy.peer,
-            idle_kib: proxy.idle_kib,
-            after_kib: 0,
-            figures: Vec::new(),
-        })
+        .map(|proxy| Measured { peer: proxy.peer, idle_kib: proxy.idle_kib, after_kib: 0, figures: Vec::new() })
         .collect();
     let share = Duration::from_secs(seconds.into()) / ROUNDS;
     for connections in CONNECTIONS {
@@ -110,10 +100,7 @@ async fn processor_time(
     }
     let mut results = Vec::new();
     for ((load, proxy), before) in loads.into_iter().zip(proxies).zip(before) {
-        let outcome = load
-            .finish()
-            .await
-            .with_context(|| proxy.peer.to_string())?;
+        let outcome = load.finish().await.with_context(|| proxy.peer.to_string())?;
         let spent = proxy.process.cpu()?.saturating_sub(before);
         results.push(spent.as_secs_f64() * 1e6 / outcome.requests);
     }
@@ -136,10 +123,7 @@ async fn whole_round(
         let proxy = &proxies[index];
         let load = Load::start(wrk, dir, proxy, connections)?;
         sleep(share).await;
-        let outcome = load
-            .finish()
-            .await
-            .with_context(|| proxy.peer.to_string())?;
+        let outcome = load.finish().await.with_context(|| proxy.peer.to_string())?;
         outcomes.push((index, outcome));
     }
     outcomes.sort_by_key(|(index, _)| *index);

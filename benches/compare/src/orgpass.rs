@@ -19,33 +19,20 @@ const TENANTS: usize = 1000;
 /// Builds what ships and returns its path.
 pub(crate) async fn build() -> Result<PathBuf> {
     let status = Command::new("cargo")
-        .args([
-            "build",
-            "--release",
-            "--locked",
-            "--package",
-            "orgpass",
-            "--bin",
-            "orgpass",
-        ])
+        .args(["build", "--release", "--locked", "--package", "orgpass", "--bin", "orgpass"])
         .current_dir(WORKSPACE)
         .status()
         .await?;
     if !status.success() {
         bail!("cargo build ended with {status}");
     }
-    let target = std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| Path::new(WORKSPACE).join("target"), PathBuf::from);
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| Path::new(WORKSPACE).join("target"), PathBuf::from);
     Ok(target.join("release/orgpass").canonicalize()?)
 }
 
 /// Makes keys, imports the connections and starts `serve`.
-pub(crate) async fn start(
-    program: &Path,
-    config: &Path,
-    upstream: &Upstream,
-    dir: &Path,
-) -> Result<Process> {
+pub(crate) async fn start(program: &Path, config: &Path, upstream: &Upstream, dir: &Path) -> Result<Process> {
     for ring in ["session.keys", "grant.keys"] {
         let key = command(program, &["keys", "new"], config, dir, None).await?;
         std::fs::write(dir.join(ring), key)?;
@@ -68,19 +55,11 @@ fn connections(upstream: &Upstream) -> String {
             "access_token": token(number),
         })
     };
-    (1..=TENANTS)
-        .map(|number| format!("{}\n", line(number)))
-        .collect()
+    (1..=TENANTS).map(|number| format!("{}\n", line(number))).collect()
 }
 
 /// Runs one command of the program to its end and returns its standard output.
-async fn command(
-    program: &Path,
-    args: &[&str],
-    config: &Path,
-    dir: &Path,
-    input: Option<String>,
-) -> Result<Vec<u8>> {
+async fn command(program: &Path, args: &[&str], config: &Path, dir: &Path, input: Option<String>) -> Result<Vec<u8>> {
     let mut child = Command::new(program)
         .args(args)
         .env("ORGPASS_CONFIG", config)
@@ -97,12 +76,7 @@ async fn command(
     let output = output?;
     if !output.status.success() {
         let text = String::from_utf8_lossy(&output.stderr);
-        bail!(
-            "orgpass {} ended with {}: {}",
-            args.join(" "),
-            output.status,
-            text.trim()
-        );
+        bail!("orgpass {} ended with {}: {}", args.join(" "), output.status, text.trim());
     }
     written.context("the import did not read all its input")?;
     Ok(output.stdout)

@@ -53,12 +53,7 @@ impl Process {
         let tail = Arc::default();
         let output = Receiver::from_owned_fd(output.into())?;
         let reader = tokio::spawn(read(output, Arc::clone(&tail)));
-        Ok(Self {
-            child,
-            pid,
-            tail,
-            reader,
-        })
+        Ok(Self { child, pid, tail, reader })
     }
 
     /// Fails with the end of its output if the process has ended.

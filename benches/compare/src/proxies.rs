@@ -58,13 +58,7 @@ pub(crate) struct Proxy {
 }
 
 /// Starts `peer` and waits until it relays a request as it should.
-pub(crate) async fn start(
-    peer: Peer,
-    tools: &Tools,
-    orgpass: &Path,
-    upstream: &Upstream,
-    dir: &Path,
-) -> Result<Proxy> {
+pub(crate) async fn start(peer: Peer, tools: &Tools, orgpass: &Path, upstream: &Upstream, dir: &Path) -> Result<Proxy> {
     let port = free_port()?;
     let write = |name: &str, template: &str| -> Result<PathBuf> {
         let path = dir.join(name);
@@ -83,39 +77,17 @@ pub(crate) async fn start(
         Peer::Haproxy => {
             let config = write("haproxy.cfg", include_str!("../config/haproxy.cfg"))?;
             let program = tools.haproxy.as_deref().context("no haproxy")?;
-            Process::start(
-                program,
-                ["-db".as_ref(), "-f".as_ref(), config.as_os_str()],
-                dir,
-            )?
+            Process::start(program, ["-db".as_ref(), "-f".as_ref(), config.as_os_str()], dir)?
         }
         Peer::Envoy => {
             let config = write("envoy.yaml", include_str!("../config/envoy.yaml"))?;
             let program = tools.envoy.as_deref().context("no envoy")?;
-            let flags = [
-                "--concurrency",
-                "1",
-                "--disable-hot-restart",
-                "-l",
-                "warn",
-                "-c",
-            ];
-            Process::start(
-                program,
-                flags.iter().map(Path::new).chain([config.as_path()]),
-                dir,
-            )?
+            let flags = ["--concurrency", "1", "--disable-hot-restart", "-l", "warn", "-c"];
+            Process::start(program, flags.iter().map(Path::new).chain([config.as_path()]), dir)?
         }
         Peer::Relay => {
-            let flags = [
-                "relay",
-                "--listen",
-                &port.to_string(),
-                "--upstream",
-                &upstream.port.to_string(),
-                "--ca",
-            ]
-            .map(PathBuf::from);
+            let flags = ["relay", "--listen", &port.to_string(), "--upstream", &upstream.port.to_string(), "--ca"]
+                .map(PathBuf::from);
             let program = std::env::current_exe()?;
             Process::start(&program, flags.iter().chain([&upstream.ca]), dir)?
         }
@@ -125,12 +97,7 @@ pub(crate) async fn start(
     sleep(Duration::from_secs(1)).await;
     let idle_kib = process.resident_kib()?;
     check(peer, &mut process, port).await?;
-    Ok(Proxy {
-        peer,
-        port,
-        process,
-        idle_kib,
-    })
+    Ok(Proxy { peer, port, process, idle_kib })
 }
 
 /// A made-up access token, as long as a real one.
@@ -152,10 +119,7 @@ async fn listening(process: &mut Process, port: u16) -> Result<()> {
     while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
         process.check_running().await?;
         if Instant::now() > deadline {
-            bail!(
-                "does not listen after {START:?}: {}",
-                process.output().trim()
-            );
+            bail!("does not listen after {START:?}: {}", process.output().trim());
         }
         sleep(Duration::from_millis(50)).await;
     }
@@ -167,23 +131,17 @@ async fn listening(process: &mut Process, port: u16) -> Result<()> {
 async fn check(peer: Peer, process: &mut Process, port: u16) -> Result<()> {
     let answer = timeout(START, ask(port)).await.context("no answer")??;
     process.check_running().await?;
-    let authorized = answer
-        .to_ascii_lowercase()
-        .contains("\r\nx-authorized: yes\r\n");
+    let authorized = answer.to_ascii_lowercase().contains("\r\nx-authorized: yes\r\n");
     if !answer.starts_with("HTTP/1.1 200") || authorized == (peer == Peer::Relay) {
-        bail!(
-            "wrong answer to the first request: {answer}\n{}",
-            process.output().trim()
-        );
+        bail!("wrong answer to the first request: {answer}\n{}", process.output().trim());
     }
     Ok(())
 }
 
 async fn ask(port: u16) -> Result<String> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
-    let request = format!(
-        "GET {PATH} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nOrgpass-Tenant: t-1\r\nConnection: close\r\n\r\n"
-    );
+    let request =
+        format!("GET {PATH} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nOrgpass-Tenant: t-1\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await?;

@@ -28,9 +28,7 @@ pub(crate) struct Settings {
 pub(crate) async fn run(settings: Settings) -> Result<()> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(&settings.ca)?)?;
-    let config = ClientConfig::builder()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+    let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
     let connector = TlsConnector::from(Arc::new(config));
     let listener = TcpListener::bind(("127.0.0.1", settings.listen)).await?;
     loop {
@@ -48,9 +46,7 @@ async fn relay(mut caller: TcpStream, connector: TlsConnector, port: u16) -> Res
     caller.set_nodelay(true)?;
     let org = TcpStream::connect(("127.0.0.1", port)).await?;
     org.set_nodelay(true)?;
-    let mut org = connector
-        .connect(ServerName::try_from("localhost")?, org)
-        .await?;
+    let mut org = connector.connect(ServerName::try_from("localhost")?, org).await?;
     copy_bidirectional(&mut caller, &mut org).await?;
     Ok(())
 }

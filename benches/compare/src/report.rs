@@ -16,26 +16,10 @@ struct Column {
 }
 
 const COLUMNS: [Column; 4] = [
-    Column {
-        heading: "CPU µs a request",
-        decimals: 1,
-        values: |figures| &figures.cpu_us,
-    },
-    Column {
-        heading: "requests a second",
-        decimals: 0,
-        values: |figures| &figures.per_second,
-    },
-    Column {
-        heading: "p50 µs",
-        decimals: 0,
-        values: |figures| &figures.p50_us,
-    },
-    Column {
-        heading: "p99 µs",
-        decimals: 0,
-        values: |figures| &figures.p99_us,
-    },
+    Column { heading: "CPU µs a request", decimals: 1, values: |figures| &figures.cpu_us },
+    Column { heading: "requests a second", decimals: 0, values: |figures| &figures.per_second },
+    Column { heading: "p50 µs", decimals: 0, values: |figures| &figures.p50_us },
+    Column { heading: "p99 µs", decimals: 0, values: |figures| &figures.p99_us },
 ];
 
 /// One table for each number of connections and one for memory.
@@ -43,27 +27,16 @@ pub(crate) fn tables(run: &[Measured]) -> String {
     let mut text = String::new();
     for (index, connections) in CONNECTIONS.into_iter().enumerate() {
         let plural = if connections == 1 { "" } else { "s" };
-        line(
-            &mut text,
-            &format!("### {connections} connection{plural}\n"),
-        );
+        line(&mut text, &format!("### {connections} connection{plural}\n"));
         let headings = COLUMNS.iter().map(|column| column.heading);
-        header(
-            &mut text,
-            headings.chain(["CPU x nginx, lowest to highest round"]),
-        );
+        header(&mut text, headings.chain(["CPU x nginx, lowest to highest round"]));
         for part in run {
             let figures = &part.figures[index];
             let mut cells: Vec<String> = COLUMNS
                 .iter()
                 .map(|column| {
                     let of = |peer| Some((column.values)(&find(run, peer)?.figures[index]));
-                    cell(
-                        (column.values)(figures),
-                        of(Peer::Nginx),
-                        of(Peer::Relay),
-                        column.decimals,
-                    )
+                    cell((column.values)(figures), of(Peer::Nginx), of(Peer::Relay), column.decimals)
                 })
                 .collect();
             let nginx = find(run, Peer::Nginx).map(|nginx| &nginx.figures[index].cpu_us);
@@ -85,12 +58,7 @@ fn memory(text: &mut String, run: &[Measured]) {
             let mib = |part: &Measured| [kib(part) as f64 / 1024.0];
             let of = |peer| find(run, peer).map(mib);
             let (nginx, relay) = (of(Peer::Nginx), of(Peer::Relay));
-            cell(
-                &mib(part),
-                nginx.as_ref().map(|m| &m[..]),
-                relay.as_ref().map(|m| &m[..]),
-                1,
-            )
+            cell(&mib(part), nginx.as_ref().map(|m| &m[..]), relay.as_ref().map(|m| &m[..]), 1)
         });
         row(text, part.peer, &cells);
     }
@@ -98,21 +66,14 @@ fn memory(text: &mut String, run: &[Measured]) {
 
 /// The whole of `docs/performance.md`.
 pub(crate) fn page(run: &[Measured], facts: &Facts, seconds: u32) -> String {
-    let versions: Vec<String> = facts
-        .versions
-        .iter()
-        .map(|(name, version)| format!("{name} {version}"))
-        .collect();
+    let versions: Vec<String> = facts.versions.iter().map(|(name, version)| format!("{name} {version}")).collect();
     include_str!("../config/page.md")
         .replace("{{ROUNDS}}", &ROUNDS.to_string())
         .replace("{{TABLES}}", &format!("{}\n", tables(run).trim_end()))
         .replace("{{PATH}}", PATH)
         .replace("{{BYTES}}", &LIMITS.len().to_string())
         .replace("{{SLICE}}", &SLICE.as_millis().to_string())
-        .replace(
-            "{{SHARE}}",
-            &format!("{:.1}", f64::from(seconds) / f64::from(ROUNDS)),
-        )
+        .replace("{{SHARE}}", &format!("{:.1}", f64::from(seconds) / f64::from(ROUNDS)))
         .replace("{{CORES}}", &facts.cores.to_string())
         .replace("{{PROCESSOR}}", &facts.processor)
         .replace("{{SYSTEM}}", &facts.system)
@@ -126,17 +87,9 @@ fn find(run: &[Measured], peer: Peer) -> Option<&Measured> {
 
 /// `25.1 (1.00, 1.53)`: the median, times nginx, times the relay.
 fn cell(values: &[f64], nginx: Option<&[f64]>, relay: Option<&[f64]>, decimals: usize) -> String {
-    let times = |base: Option<&[f64]>| {
-        base.map_or("-".to_owned(), |base| {
-            format!("{:.2}", median(&ratios(values, base)))
-        })
-    };
-    format!(
-        "{:.decimals$} ({}, {})",
-        median(values),
-        times(nginx),
-        times(relay)
-    )
+    let times =
+        |base: Option<&[f64]>| base.map_or("-".to_owned(), |base| format!("{:.2}", median(&ratios(values, base))));
+    format!("{:.decimals$} ({}, {})", median(values), times(nginx), times(relay))
 }
 
 fn range(values: &[f64], base: &[f64]) -> String {
@@ -147,22 +100,14 @@ fn range(values: &[f64], base: &[f64]) -> String {
 }
 
 fn ratios(values: &[f64], base: &[f64]) -> Vec<f64> {
-    values
-        .iter()
-        .zip(base)
-        .map(|(value, base)| value / base)
-        .collect()
+    values.iter().zip(base).map(|(value, base)| value / base).collect()
 }
 
 fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let middle = sorted.len() / 2;
-    if sorted.len() % 2 == 1 {
-        sorted[middle]
-    } else {
-        (sorted[middle - 1] + sorted[middle]) / 2.0
-    }
+    if sorted.len() % 2 == 1 { sorted[middle] } else { (sorted[middle - 1] + sorted[middle]) / 2.0 }
 }
 
 fn header<'a>(text: &mut String, headings: impl IntoIterator<Item = &'a str>) {
@@ -190,27 +135,16 @@ mod tests {
             p50_us: vec![100.0; 3],
             p99_us: vec![200.0; 3],
         };
-        Measured {
-            peer,
-            idle_kib,
-            after_kib: 2 * idle_kib,
-            figures: CONNECTIONS.map(|_| figures()).into(),
-        }
+        Measured { peer, idle_kib, after_kib: 2 * idle_kib, figures: CONNECTIONS.map(|_| figures()).into() }
     }
 
     #[test]
     fn ratios_compare_each_round_with_the_same_round_of_the_base() {
-        let run = [
-            measured(Peer::Nginx, [10.0, 20.0, 40.0], 8192),
-            measured(Peer::Relay, [5.0, 10.0, 20.0], 4096),
-        ];
+        let run = [measured(Peer::Nginx, [10.0, 20.0, 40.0], 8192), measured(Peer::Relay, [5.0, 10.0, 20.0], 4096)];
         let text = tables(&run);
         assert!(text.contains("| nginx | 20.0 (1.00, 2.00) |"), "{text}");
         assert!(text.contains("| relay | 10.0 (0.50, 1.00) |"), "{text}");
-        assert!(
-            text.contains("| nginx | 8.0 (1.00, 2.00) | 16.0 (1.00, 2.00) |"),
-            "{text}"
-        );
+        assert!(text.contains("| nginx | 8.0 (1.00, 2.00) | 16.0 (1.00, 2.00) |"), "{text}");
     }
 
     #[test]

@@ -27,9 +27,7 @@ pub(crate) struct Upstream {
 pub(crate) fn start(tools: &Tools, dir: &Path) -> Result<Upstream> {
     let mut params = CertificateParams::default();
     // A name unlike the server's, or OpenSSL takes that one for self-signed.
-    params
-        .distinguished_name
-        .push(DnType::CommonName, "Comparison authority");
+    params.distinguished_name.push(DnType::CommonName, "Comparison authority");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
     let key = KeyPair::generate()?;
@@ -47,11 +45,7 @@ pub(crate) fn start(tools: &Tools, dir: &Path) -> Result<Upstream> {
         .replace("{{LIMITS}}", LIMITS);
     std::fs::write(dir.join("upstream.conf"), config)?;
     let process = Process::start(&tools.nginx, nginx_args(dir, "upstream.conf"), dir)?;
-    Ok(Upstream {
-        port,
-        ca,
-        _process: process,
-    })
+    Ok(Upstream { port, ca, _process: process })
 }
 
 /// Arguments for an nginx that keeps all its files in `dir`.

@@ -41,13 +41,9 @@ impl Answer {
     pub(crate) fn streaming(status: StatusCode, media_type: &str, body: Body) -> Self {
         let mut response = Response::new(body);
         *response.status_mut() = status;
-        let media_type =
-            HeaderValue::from_str(media_type).unwrap_or_else(|_| HeaderValue::from_static(BINARY));
+        let media_type = HeaderValue::from_str(media_type).unwrap_or_else(|_| HeaderValue::from_static(BINARY));
         response.headers_mut().insert(CONTENT_TYPE, media_type);
-        Self {
-            response,
-            dead: false,
-        }
+        Self { response, dead: false }
     }
 
     pub(crate) fn json(status: StatusCode, body: &serde_json::Value) -> Self {
@@ -116,16 +112,11 @@ impl Answer {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
         let headers = self.response.headers_mut();
-        headers.insert(
-            STRICT_TRANSPORT_SECURITY,
-            HeaderValue::from_static("max-age=63072000; includeSubDomains"),
-        );
+        headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=63072000; includeSubDomains"));
         headers.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
         headers
             .entry(CACHE_CONTROL)
-            .or_insert(HeaderValue::from_static(
-                "no-cache,must-revalidate,max-age=0,no-store,private",
-            ));
+            .or_insert(HeaderValue::from_static("no-cache,must-revalidate,max-age=0,no-store,private"));
         for cookie in COOKIES {
             headers.append(SET_COOKIE, HeaderValue::from_static(cookie));
         }
@@ -144,8 +135,5 @@ fn accepts_gzip(request: &HeaderMap) -> bool {
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
-    packed
-        .write_all(bytes)
-        .and_then(|()| packed.finish())
-        .expect("writing to memory cannot fail")
+    packed.write_all(bytes).and_then(|()| packed.finish()).expect("writing to memory cannot fail")
 }

@@ -25,10 +25,7 @@ pub(crate) async fn answer(call: &Call, upload: Upload) -> Result<Answer, Stop> 
         match world.apps.get(&*client_id) {
             None => Some(OauthError::UNKNOWN_CLIENT),
             Some(app) => {
-                let known = app
-                    .options
-                    .callback_urls
-                    .contains(&redirect_uri.to_string());
+                let known = app.options.callback_urls.contains(&redirect_uri.to_string());
                 (!known).then_some(OauthError::REDIRECT_MISMATCH)
             }
         }
@@ -39,14 +36,9 @@ pub(crate) async fn answer(call: &Call, upload: Upload) -> Result<Answer, Stop> 
     Ok(match consent(call, &client_id, &redirect_uri) {
         Ok(Consent::Code(code)) => back(call, &redirect_uri, &[("code", &code)]),
         Ok(Consent::Ask) => page(call),
-        Err(refused) => back(
-            call,
-            &redirect_uri,
-            &[
-                ("error", refused.error),
-                ("error_description", refused.description),
-            ],
-        ),
+        Err(refused) => {
+            back(call, &redirect_uri, &[("error", refused.error), ("error_description", refused.description)])
+        }
     })
 }
 
@@ -73,9 +65,7 @@ fn consent(call: &Call, client_id: &str, redirect_uri: &str) -> Result<Consent, 
         return Ok(Consent::Ask);
     };
     let user = world.users.iter().find(|(_, user)| {
-        user.active
-            && user.username == username
-            && call.org_id().is_none_or(|org_id| org_id == user.org_id)
+        user.active && user.username == username && call.org_id().is_none_or(|org_id| org_id == user.org_id)
     });
     let Some((user_id, _)) = user else {
         return Ok(Consent::Ask);
@@ -116,10 +106,8 @@ fn back(call: &Call, redirect_uri: &str, result: &[(&str, &str)]) -> Answer {
 
 fn page(call: &Call) -> Answer {
     let world = call.shared.world();
-    let users = world
-        .users
-        .values()
-        .filter(|user| user.active && call.org_id().is_none_or(|org_id| org_id == user.org_id));
+    let users =
+        world.users.values().filter(|user| user.active && call.org_id().is_none_or(|org_id| org_id == user.org_id));
     let query = escape(call.query());
     let mut links: Vec<String> = users
         .map(|user| {
@@ -142,14 +130,10 @@ fn error_page(refused: OauthError) -> Answer {
     let OauthError { error, description } = refused;
     Answer::html(
         StatusCode::BAD_REQUEST,
-        format!(
-            "<html><body><p>error={error}&amp;error_description={description}</p></body></html>"
-        ),
+        format!("<html><body><p>error={error}&amp;error_description={description}</p></body></html>"),
     )
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('"', "&quot;")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;")
 }

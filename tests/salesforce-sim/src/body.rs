@@ -52,12 +52,7 @@ impl Body {
     }
 
     pub(crate) fn trickle(chunks: u64, permits: Arc<Semaphore>) -> Self {
-        Self::Trickle(Trickle {
-            next: 0,
-            chunks,
-            permits,
-            waiting: None,
-        })
+        Self::Trickle(Trickle { next: 0, chunks, permits, waiting: None })
     }
 
     /// Cuts a buffered body in half; `length` bytes remain announced.
@@ -78,10 +73,7 @@ impl hyper::body::Body for Body {
     type Data = Bytes;
     type Error = SendError;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, SendError>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, SendError>>> {
         let next = match &mut *self {
             Self::Full(bytes) => Ok(Some(std::mem::take(bytes)).filter(|bytes| !bytes.is_empty())),
             Self::Generated(left) => {

@@ -53,11 +53,8 @@ pub(crate) async fn answer(call: &Call, org_id: &str, upload: Upload) -> Result<
         upload.drain().await?;
         return Err(refusal);
     }
-    let body = if call.body_is_gzipped() {
-        upload.collect_plain(true).await?
-    } else {
-        upload.collect(BATCH_LIMIT).await?
-    };
+    let body =
+        if call.body_is_gzipped() { upload.collect_plain(true).await? } else { upload.collect(BATCH_LIMIT).await? };
     let bulk = Bulk { call, org_id };
     let below = call.path().strip_prefix("/services/async/");
     let segments: Vec<&str> = below.unwrap_or_default().split('/').collect();
@@ -66,35 +63,25 @@ pub(crate) async fn answer(call: &Call, org_id: &str, upload: Upload) -> Result<
     match *resource {
         ["job"] if post => bulk.create_job(&body),
         ["job", job] if post => bulk.change_job(job, &body),
-        ["job", job] => bulk.job(job, |job| {
-            bulk.show(StatusCode::OK, &job_info(job, bulk.json()))
-        }),
+        ["job", job] => bulk.job(job, |job| bulk.show(StatusCode::OK, &job_info(job, bulk.json()))),
         ["job", job, "batch"] if post => bulk.add_batch(job, body),
-        ["job", job, "batch"] => bulk.job(job, |job| {
-            bulk.show(StatusCode::OK, &batch_list(job, bulk.json()))
-        }),
-        ["job", job, "batch", batch] => bulk.batch(job, batch, |job, batch| {
-            bulk.show(StatusCode::OK, &batch_info(job, batch, bulk.json()))
-        }),
-        ["job", job, "batch", batch, "request"] => bulk.batch(job, batch, |job, batch| {
-            Answer::new(StatusCode::OK, job.media_type(), batch.request.clone())
-        }),
-        ["job", job, "batch", batch, "result"] => bulk.batch(job, batch, |job, batch| {
-            Answer::new(StatusCode::OK, job.media_type(), batch.result.clone())
-        }),
+        ["job", job, "batch"] => bulk.job(job, |job| bulk.show(StatusCode::OK, &batch_list(job, bulk.json()))),
+        ["job", job, "batch", batch] => {
+            bulk.batch(job, batch, |job, batch| bulk.show(StatusCode::OK, &batch_info(job, batch, bulk.json())))
+        }
+        ["job", job, "batch", batch, "request"] => {
+            bulk.batch(job, batch, |job, batch| Answer::new(StatusCode::OK, job.media_type(), batch.request.clone()))
+        }
+        ["job", job, "batch", batch, "result"] => {
+            bulk.batch(job, batch, |job, batch| Answer::new(StatusCode::OK, job.media_type(), batch.result.clone()))
+        }
         _ => Err(bulk.error("InvalidUrl", "Destination URL is not valid")),
     }
 }
 
 fn admit(call: &Call, org_id: &str) -> Result<(), Stop> {
     let Presented::Token(token) = call.bulk_session() else {
-        return Err(bulk_error(
-            call.headers(),
-            "InvalidSessionId",
-            "Unable to find session id",
-        )
-        .dead()
-        .into());
+        return Err(bulk_error(call.headers(), "InvalidSessionId", "Unable to find session id").dead().into());
     };
     let now = call.shared.now();
     let mut world = call.shared.world();
@@ -115,14 +102,7 @@ impl Bulk<'_> {
         let (Some(operation), Some(object)) = (text("operation"), text("object")) else {
             return Err(self.error("InvalidJob", "operation and object are required"));
         };
-        let known = [
-            "insert",
-            "update",
-            "upsert",
-            "delete",
-            "hardDelete",
-            "query",
-        ];
+        let known = ["insert", "update", "upsert", "delete", "hardDelete", "query"];
         if !known.contains(&operation.as_str()) {
             return Err(self.error("InvalidJob", "Unknown operation"));
         }
@@ -160,13 +140,11 @@ impl Bulk<'_> {
         if job.state != "Open" {
             return Err(self.error("InvalidJobState", "Job is not open"));
         }
-        let rows = batch::rows(&job.content_type, &body)
-            .ok_or_else(|| self.error("InvalidBatch", "Failed to parse batch"))?;
+        let rows =
+            batch::rows(&job.content_type, &body).ok_or_else(|| self.error("InvalidBatch", "Failed to parse batch"))?;
         let (operation, object) = (job.operation.clone(), job.object.clone());
-        let outcome: Vec<Result<String, &str>> = rows
-            .into_iter()
-            .map(|row| batch::process(&mut world, self.org_id, (&operation, &object), row))
-            .collect();
+        let outcome: Vec<Result<String, &str>> =
+            rows.into_iter().map(|row| batch::process(&mut world, self.org_id, (&operation, &object), row)).collect();
         let org: &mut OrgRecord = world.org_mut(self.org_id);
         let job = org.jobs.get_mut(id).expect("it was there above");
         let batch = Batch {
@@ -189,12 +167,7 @@ impl Bulk<'_> {
         }
     }
 
-    fn batch(
-        &self,
-        job: &str,
-        batch: &str,
-        answer: impl FnOnce(&Job, &Batch) -> Answer,
-    ) -> Result<Answer, Stop> {
+    fn batch(&self, job: &str, batch: &str, answer: impl FnOnce(&Job, &Batch) -> Answer) -> Result<Answer, Stop> {
         let mut missing = false;
         let found = self.job(job, |job| {
             if let Some(found) = job.batches.iter().find(|known| known.id == batch) {
@@ -215,11 +188,7 @@ impl Bulk<'_> {
     }
 
     fn show(&self, status: StatusCode, body: &str) -> Answer {
-        let media_type = if self.json() {
-            crate::answer::JSON
-        } else {
-            crate::answer::XML
-        };
+        let media_type = if self.json() { crate::answer::JSON } else { crate::answer::XML };
         Answer::new(status, media_type, body.to_owned())
     }
 

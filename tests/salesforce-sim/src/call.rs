@@ -40,12 +40,7 @@ pub(crate) enum Presented {
 
 impl Call {
     /// Records the arrival and looks for a fault.
-    pub(crate) fn arrived(
-        shared: Arc<Shared>,
-        site: Site,
-        parts: Parts,
-        incoming: Incoming,
-    ) -> (Self, Upload) {
+    pub(crate) fn arrived(shared: Arc<Shared>, site: Site, parts: Parts, incoming: Incoming) -> (Self, Upload) {
         let arrival = Arrival {
             org: match &site {
                 Site::Login => None,
@@ -59,14 +54,7 @@ impl Call {
         let entry = shared.record.arrived(arrival);
         let upload = Upload::new(incoming, entry.again());
         let path = format!("/{}", parts.uri.path().trim_start_matches('/'));
-        let mut call = Self {
-            shared,
-            site,
-            entry,
-            fault: None,
-            parts,
-            path,
-        };
+        let mut call = Self { shared, site, entry, fault: None, parts, path };
         call.fault = call.shared.faults.strike(&call);
         (call, upload)
     }
@@ -91,10 +79,7 @@ impl Call {
     }
 
     pub(crate) fn path_and_query(&self) -> &str {
-        self.parts
-            .uri
-            .path_and_query()
-            .map_or("/", |uri| uri.as_str())
+        self.parts.uri.path_and_query().map_or("/", |uri| uri.as_str())
     }
 
     pub(crate) fn headers(&self) -> &HeaderMap {
@@ -130,9 +115,7 @@ impl Call {
     pub(crate) fn head_size(&self) -> (usize, usize) {
         let uri = self.path_and_query().len();
         let headers = self.parts.headers.iter();
-        let headers: usize = headers
-            .map(|(name, value)| name.as_str().len() + value.len() + 4)
-            .sum();
+        let headers: usize = headers.map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
         (uri, headers)
     }
 
@@ -148,10 +131,7 @@ impl Call {
         };
         let text = value.to_str().unwrap_or_default();
         match text.split_once(' ') {
-            Some((scheme, token))
-                if scheme.eq_ignore_ascii_case("bearer")
-                    || scheme.eq_ignore_ascii_case("oauth") =>
-            {
+            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") || scheme.eq_ignore_ascii_case("oauth") => {
                 Presented::Token(token.trim().to_owned())
             }
             _ => Presented::Malformed,
@@ -173,17 +153,13 @@ impl Call {
         let decoded = STANDARD.decode(encoded.trim()).ok()?;
         let text = String::from_utf8(decoded).ok()?;
         let (id, secret) = text.split_once(':')?;
-        scheme
-            .eq_ignore_ascii_case("basic")
-            .then(|| (id.to_owned(), secret.to_owned()))
+        scheme.eq_ignore_ascii_case("basic").then(|| (id.to_owned(), secret.to_owned()))
     }
 }
 
 /// The first value of a parameter in a query or form.
 pub(crate) fn parameter<'a>(form: &'a [u8], name: &str) -> Option<Cow<'a, str>> {
-    form_urlencoded::parse(form)
-        .find(|(known, _)| known == name)
-        .map(|(_, value)| value)
+    form_urlencoded::parse(form).find(|(known, _)| known == name).map(|(_, value)| value)
 }
 
 /// A token wherever a request carries one, for the record.

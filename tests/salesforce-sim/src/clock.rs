@@ -17,9 +17,7 @@ pub(crate) struct Clock {
 
 impl Clock {
     pub(crate) fn now(&self) -> Millis {
-        let real = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
+        let real = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         millis(real) + self.turned.load(Ordering::Relaxed)
     }
 
@@ -40,11 +38,7 @@ pub(crate) fn seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D:
 }
 
 /// As [`seconds`], where `null` is none.
-pub(crate) fn optional_seconds<'de, D: Deserializer<'de>>(
-    from: D,
-) -> Result<Option<Duration>, D::Error> {
+pub(crate) fn optional_seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
     let seconds = Option::<f64>::deserialize(from)?;
-    seconds
-        .map(|seconds| Duration::try_from_secs_f64(seconds).map_err(D::Error::custom))
-        .transpose()
+    seconds.map(|seconds| Duration::try_from_secs_f64(seconds).map_err(D::Error::custom)).transpose()
 }

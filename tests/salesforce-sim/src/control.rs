@@ -30,11 +30,7 @@ const BODY_LIMIT: usize = 16 << 20;
 /// What was asked for in vain, or how the request is wrong.
 type Refusal = (StatusCode, String);
 
-pub(crate) async fn serve(
-    shared: &Arc<Shared>,
-    parts: &Parts,
-    incoming: Incoming,
-) -> Response<Body> {
+pub(crate) async fn serve(shared: &Arc<Shared>, parts: &Parts, incoming: Incoming) -> Response<Body> {
     let answer = match Limited::new(incoming, BODY_LIMIT).collect().await {
         Err(error) => Err((StatusCode::BAD_REQUEST, error.to_string())),
         Ok(body) => {
@@ -47,10 +43,7 @@ pub(crate) async fn serve(
                 Method::POST => create(shared, name, &body)
                     .or_else(|| change(shared, name, &body))
                     .unwrap_or_else(|| Err(unknown(name))),
-                _ => Err((
-                    StatusCode::METHOD_NOT_ALLOWED,
-                    "GET, POST or DELETE".to_owned(),
-                )),
+                _ => Err((StatusCode::METHOD_NOT_ALLOWED, "GET, POST or DELETE".to_owned())),
             }
         }
     };
@@ -143,9 +136,7 @@ fn create(shared: &Shared, name: &str, body: &[u8]) -> Option<Result<Value, Refu
                     return Err(missing("app or user"));
                 }
             }
-            Ok(json!(
-                shared.authorize(&approval.client_id, &approval.user_id)
-            ))
+            Ok(json!(shared.authorize(&approval.client_id, &approval.user_id)))
         }),
         "records" => parsed(body).and_then(|new: NewRecords| {
             let mut world = shared.world();
@@ -168,9 +159,7 @@ fn create(shared: &Shared, name: &str, body: &[u8]) -> Option<Result<Value, Refu
             if let Some(org_id) = new.org_id {
                 fault = fault.at_org(org_id);
             }
-            let number = shared
-                .faults
-                .add_numbered(fault.times(new.times.unwrap_or(1)));
+            let number = shared.faults.add_numbered(fault.times(new.times.unwrap_or(1)));
             json!({ "fault": number })
         }),
         _ => return None,
@@ -277,11 +266,7 @@ fn change(shared: &Shared, name: &str, body: &[u8]) -> Option<Result<Value, Refu
     Some(changed.map(|()| json!({})))
 }
 
-fn with_fault(
-    shared: &Shared,
-    body: &[u8],
-    act: impl FnOnce(&crate::ActiveFault),
-) -> Result<(), Refusal> {
+fn with_fault(shared: &Shared, body: &[u8], act: impl FnOnce(&crate::ActiveFault)) -> Result<(), Refusal> {
     let number: Number = parsed(body)?;
     let fault = shared.faults.by_number(number.fault);
     act(&fault.ok_or_else(|| missing("fault"))?);
@@ -304,11 +289,8 @@ fn org_shown(world: &World, org_id: &str) -> Value {
 }
 
 fn shown(request: &RecordedRequest) -> Value {
-    let headers: Vec<(&str, String)> = request
-        .headers
-        .iter()
-        .map(|(name, value)| (name, String::from_utf8_lossy(value).into_owned()))
-        .collect();
+    let headers: Vec<(&str, String)> =
+        request.headers.iter().map(|(name, value)| (name, String::from_utf8_lossy(value).into_owned())).collect();
     let sha256 = request.body_sha256.iter();
     json!({
         "number": request.number,
@@ -334,11 +316,7 @@ fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
 }
 
 fn known_org(world: &World, org_id: &str) -> Result<(), Refusal> {
-    if world.orgs.contains_key(org_id) {
-        Ok(())
-    } else {
-        Err(missing("org"))
-    }
+    if world.orgs.contains_key(org_id) { Ok(()) } else { Err(missing("org")) }
 }
 
 fn missing(what: &str) -> Refusal {
@@ -346,8 +324,5 @@ fn missing(what: &str) -> Refusal {
 }
 
 fn unknown(name: &str) -> Refusal {
-    (
-        StatusCode::NOT_FOUND,
-        format!("no such control call: {name}"),
-    )
+    (StatusCode::NOT_FOUND, format!("no such control call: {name}"))
 }

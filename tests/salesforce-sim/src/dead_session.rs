@@ -22,10 +22,8 @@ pub enum ApiFamily {
 
 impl ApiFamily {
     pub(crate) fn of(path: &str) -> Option<Self> {
-        let below = |prefix: &str| {
-            path.strip_prefix(prefix)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
+        let below =
+            |prefix: &str| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
         if below("/services/data") || below("/services/apexrest") {
             Some(Self::Rest)
         } else if below("/services/async") {
@@ -40,12 +38,9 @@ impl ApiFamily {
     /// The answer to a request with a token that is expired, revoked or unknown.
     pub(crate) fn dead_session(self, request: &HeaderMap) -> Answer {
         let answer = match self {
-            Self::Rest => rest_error(
-                request,
-                StatusCode::UNAUTHORIZED,
-                "INVALID_SESSION_ID",
-                "Session expired or invalid",
-            ),
+            Self::Rest => {
+                rest_error(request, StatusCode::UNAUTHORIZED, "INVALID_SESSION_ID", "Session expired or invalid")
+            }
             Self::Bulk1 => bulk_error(request, "InvalidSessionId", "Invalid session id"),
             Self::Identity => Answer::new(StatusCode::FORBIDDEN, PLAIN, "Bad_OAuth_Token"),
         };
@@ -54,12 +49,7 @@ impl ApiFamily {
 }
 
 /// An error of the REST family: an array of one, or XML if that was asked for.
-pub(crate) fn rest_error(
-    request: &HeaderMap,
-    status: StatusCode,
-    code: &str,
-    message: &str,
-) -> Answer {
+pub(crate) fn rest_error(request: &HeaderMap, status: StatusCode, code: &str, message: &str) -> Answer {
     if wants(request, ACCEPT.as_str(), "application/xml") {
         let body = format!(
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Errors><Error><errorCode>{code}</errorCode><message>{message}</message></Error></Errors>"
@@ -84,15 +74,11 @@ pub(crate) fn bulk_error(request: &HeaderMap, code: &str, message: &str) -> Answ
 
 /// Whether a Bulk 1 request speaks JSON.
 pub(crate) fn is_json(request: &HeaderMap) -> bool {
-    wants(request, CONTENT_TYPE.as_str(), "application/json")
-        || wants(request, ACCEPT.as_str(), "application/json")
+    wants(request, CONTENT_TYPE.as_str(), "application/json") || wants(request, ACCEPT.as_str(), "application/json")
 }
 
 fn wants(request: &HeaderMap, header: &str, media_type: &str) -> bool {
-    request
-        .get(header)
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(|value| value.contains(media_type))
+    request.get(header).and_then(|value| value.to_str().ok()).is_some_and(|value| value.contains(media_type))
 }
 
 #[cfg(test)]
@@ -113,11 +99,7 @@ mod tests {
     fn each_family_says_it_in_its_own_way() {
         assert_eq!(
             said(ApiFamily::Rest, None),
-            (
-                401,
-                r#"[{"errorCode":"INVALID_SESSION_ID","message":"Session expired or invalid"}]"#
-                    .to_owned()
-            )
+            (401, r#"[{"errorCode":"INVALID_SESSION_ID","message":"Session expired or invalid"}]"#.to_owned())
         );
         let (status, xml) = said(ApiFamily::Rest, Some(("accept", "application/xml")));
         assert_eq!(status, 401);
@@ -130,9 +112,6 @@ mod tests {
         assert_eq!(status, 400);
         assert!(json.contains(r#""exceptionCode":"InvalidSessionId""#));
 
-        assert_eq!(
-            said(ApiFamily::Identity, None),
-            (403, "Bad_OAuth_Token".to_owned())
-        );
+        assert_eq!(said(ApiFamily::Identity, None), (403, "Bad_OAuth_Token".to_owned()));
     }
 }

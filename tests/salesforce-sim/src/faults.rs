@@ -76,12 +76,7 @@ impl Fault {
     }
 
     fn new(effect: Effect, strikes: Strikes) -> Self {
-        Self {
-            effect,
-            strikes,
-            org: None,
-            times: 1,
-        }
+        Self { effect, strikes, org: None, times: 1 }
     }
 
     /// Strikes only at this org's listener, given by its 18-character id.
@@ -105,10 +100,7 @@ impl Fault {
     }
 
     fn fits(&self, call: &Call) -> bool {
-        let here = self
-            .org
-            .as_deref()
-            .is_none_or(|org| call.org_id() == Some(org));
+        let here = self.org.as_deref().is_none_or(|org| call.org_id() == Some(org));
         here && match &self.strikes {
             Strikes::TokenEndpoint => call.is_token_request(),
             Strikes::Path(prefix) => call.path().starts_with(prefix.as_str()),
@@ -239,21 +231,14 @@ impl Faults {
         let (fault, active) = set.iter_mut().find(|(fault, _)| fault.fits(call))?;
         fault.times -= 1;
         active.gate.struck.send_modify(|struck| *struck += 1);
-        Some(Struck {
-            effect: fault.effect.clone(),
-            active: active.clone(),
-        })
+        Some(Struck { effect: fault.effect.clone(), active: active.clone() })
     }
 
     fn numbered(&self) -> MutexGuard<'_, Vec<ActiveFault>> {
-        self.numbered
-            .lock()
-            .expect("nothing panics while the faults are locked")
+        self.numbered.lock().expect("nothing panics while the faults are locked")
     }
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<(Fault, ActiveFault)>> {
-        self.set
-            .lock()
-            .expect("nothing panics while the faults are locked")
+        self.set.lock().expect("nothing panics while the faults are locked")
     }
 }

@@ -42,10 +42,7 @@ fn document(call: &Call, world: &World, asking: &Identity) -> Answer {
     if !ids::same(org_id, &asking.org_id) {
         return plain(StatusCode::FORBIDDEN, "Wrong_Org");
     }
-    let user = world
-        .users
-        .iter()
-        .find(|(known, user)| ids::same(known, user_id) && user.org_id == asking.org_id);
+    let user = world.users.iter().find(|(known, user)| ids::same(known, user_id) && user.org_id == asking.org_id);
     match user {
         None => plain(StatusCode::NOT_FOUND, "Bad_Id"),
         Some((user_id, _)) => {

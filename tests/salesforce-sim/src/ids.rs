@@ -2,8 +2,7 @@
 //! case, so that no two ids differ by case alone; tokens are random and unguessable.
 
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-const TOKEN_ALPHABET: &[u8; 64] =
-    b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz._";
+const TOKEN_ALPHABET: &[u8; 64] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz._";
 const CHECKSUM: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ012345";
 
 /// Deals out record ids in order, from a random start so that two simulators share none.
@@ -14,9 +13,7 @@ pub(crate) struct Ids {
 impl Default for Ids {
     fn default() -> Self {
         let start: [u8; 6] = random();
-        let start = start
-            .iter()
-            .fold(0, |sum, byte| (sum << 8) | u64::from(*byte));
+        let start = start.iter().fold(0, |sum, byte| (sum << 8) | u64::from(*byte));
         Self { next: start }
     }
 }
@@ -42,9 +39,10 @@ impl Ids {
 pub(crate) fn with_checksum(id15: &str) -> String {
     let mut id = id15.to_owned();
     for chunk in id15.as_bytes().chunks(5) {
-        let upper = chunk.iter().enumerate().fold(0, |bits, (place, byte)| {
-            bits | (usize::from(byte.is_ascii_uppercase()) << place)
-        });
+        let upper = chunk
+            .iter()
+            .enumerate()
+            .fold(0, |bits, (place, byte)| bits | (usize::from(byte.is_ascii_uppercase()) << place));
         id.push(CHECKSUM[upper] as char);
     }
     id
@@ -82,10 +80,7 @@ pub(crate) fn client_secret() -> String {
 fn random_text(length: usize) -> String {
     let mut bytes = vec![0; length];
     getrandom::fill(&mut bytes).expect("the system gives random bytes");
-    bytes
-        .iter()
-        .map(|byte| TOKEN_ALPHABET[usize::from(byte & 63)] as char)
-        .collect()
+    bytes.iter().map(|byte| TOKEN_ALPHABET[usize::from(byte & 63)] as char).collect()
 }
 
 fn random<const N: usize>() -> [u8; N] {
@@ -120,10 +115,7 @@ mod tests {
         let (org, rest) = token.split_once('!').unwrap();
         assert_eq!(org, "00Dxx0000001gPL");
         assert!(rest.starts_with("AQ"));
-        assert!(
-            rest.bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"._".contains(&byte))
-        );
+        assert!(rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._".contains(&byte)));
         assert_ne!(refresh_token(), refresh_token());
     }
 }

@@ -33,11 +33,7 @@ pub(crate) async fn run(
     tls: Option<TlsAcceptor>,
     mut stop: watch::Receiver<()>,
 ) {
-    let serving = Serving {
-        shared,
-        tls,
-        stop: stop.clone(),
-    };
+    let serving = Serving { shared, tls, stop: stop.clone() };
     loop {
         let door = tokio::select! {
             door = opened.recv() => door,
@@ -76,11 +72,8 @@ async fn connection(stream: TcpStream, site: Site, mut serving: Serving) {
     };
     let reset = wire.reset_switch();
     let shared = &serving.shared;
-    let service =
-        service_fn(|request| serve(Arc::clone(shared), site.clone(), request, reset.clone()));
-    let served = http1::Builder::new()
-        .max_headers(200)
-        .serve_connection(TokioIo::new(wire), service);
+    let service = service_fn(|request| serve(Arc::clone(shared), site.clone(), request, reset.clone()));
+    let served = http1::Builder::new().max_headers(200).serve_connection(TokioIo::new(wire), service);
     tokio::select! {
         // A broken connection is the peer's affair or a scripted fault.
         _ = served => {}

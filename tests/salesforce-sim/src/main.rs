@@ -42,18 +42,13 @@ fn main() -> ExitCode {
 }
 
 fn parse(mut given: impl Iterator<Item = String>) -> Result<Arguments, String> {
-    let mut arguments = Arguments {
-        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-        tls: false,
-    };
+    let mut arguments = Arguments { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), tls: false };
     while let Some(argument) = given.next() {
         match argument.as_str() {
             "--tls" => arguments.tls = true,
             "--listen" => {
                 let addr = given.next().ok_or("--listen needs an address")?;
-                arguments.listen = addr
-                    .parse()
-                    .map_err(|_| format!("not an address with a port: {addr}"))?;
+                arguments.listen = addr.parse().map_err(|_| format!("not an address with a port: {addr}"))?;
             }
             other => return Err(format!("unknown argument: {other}")),
         }
@@ -62,9 +57,7 @@ fn parse(mut given: impl Iterator<Item = String>) -> Result<Arguments, String> {
 }
 
 fn run(arguments: &Arguments) -> std::io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut interrupted = signal(SignalKind::interrupt())?;
         let mut terminated = signal(SignalKind::terminate())?;

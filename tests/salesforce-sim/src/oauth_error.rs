@@ -13,28 +13,20 @@ const fn refusal(error: &'static str, description: &'static str) -> OauthError {
 
 impl OauthError {
     pub(crate) const DEAD_TOKEN: Self = refusal("invalid_grant", "expired access/refresh token");
-    pub(crate) const BEING_PROCESSED: Self =
-        refusal("invalid_grant", "token request is already being processed");
+    pub(crate) const BEING_PROCESSED: Self = refusal("invalid_grant", "token request is already being processed");
     pub(crate) const DEAD_CODE: Self = refusal("invalid_grant", "expired authorization code");
     pub(crate) const WRONG_VERIFIER: Self = refusal("invalid_grant", "invalid code verifier");
     pub(crate) const INACTIVE_USER: Self = refusal("invalid_grant", "inactive user");
-    pub(crate) const UNKNOWN_CLIENT: Self =
-        refusal("invalid_client_id", "client identifier invalid");
+    pub(crate) const UNKNOWN_CLIENT: Self = refusal("invalid_client_id", "client identifier invalid");
     pub(crate) const WRONG_SECRET: Self = refusal("invalid_client", "invalid client credentials");
-    pub(crate) const REDIRECT_MISMATCH: Self = refusal(
-        "redirect_uri_mismatch",
-        "redirect_uri must match configuration",
-    );
-    pub(crate) const INVALID_SCOPE: Self =
-        refusal("invalid_scope", "the requested scope is not allowed");
-    pub(crate) const NO_CHALLENGE: Self =
-        refusal("invalid_request", "missing required code challenge");
+    pub(crate) const REDIRECT_MISMATCH: Self =
+        refusal("redirect_uri_mismatch", "redirect_uri must match configuration");
+    pub(crate) const INVALID_SCOPE: Self = refusal("invalid_scope", "the requested scope is not allowed");
+    pub(crate) const NO_CHALLENGE: Self = refusal("invalid_request", "missing required code challenge");
     pub(crate) const BAD_CHALLENGE: Self = refusal("invalid_request", "invalid code challenge");
     pub(crate) const NOT_POST: Self = refusal("invalid_request", "must use HTTP POST");
-    pub(crate) const UNSUPPORTED_GRANT: Self =
-        refusal("unsupported_grant_type", "grant type not supported");
-    pub(crate) const UNSUPPORTED_RESPONSE: Self =
-        refusal("unsupported_response_type", "response type not supported");
+    pub(crate) const UNSUPPORTED_GRANT: Self = refusal("unsupported_grant_type", "grant type not supported");
+    pub(crate) const UNSUPPORTED_RESPONSE: Self = refusal("unsupported_response_type", "response type not supported");
     pub(crate) const DENIED: Self = refusal("access_denied", "end-user denied authorization");
     pub(crate) const NOTHING_TO_REVOKE: Self = refusal("invalid_token", "invalid token");
 }

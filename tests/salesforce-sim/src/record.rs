@@ -81,10 +81,7 @@ impl Record {
         log.forget_oldest();
         drop(log);
         self.changed.notify_waiters();
-        Entry {
-            record: Arc::clone(self),
-            number,
-        }
+        Entry { record: Arc::clone(self), number }
     }
 
     pub(crate) fn all(&self) -> Vec<RecordedRequest> {
@@ -100,10 +97,7 @@ impl Record {
     pub(crate) fn since(&self, number: u64) -> Vec<RecordedRequest> {
         let log = self.lock();
         let entries = log.entries.iter();
-        entries
-            .filter(|entry| entry.number >= number)
-            .cloned()
-            .collect()
+        entries.filter(|entry| entry.number >= number).cloned().collect()
     }
 
     /// Empties the record. Requests under way are forgotten too.
@@ -147,11 +141,7 @@ impl Record {
         panic!("{count} matching requests did not come; {recorded} are recorded");
     }
 
-    fn matching(
-        &self,
-        matches: &impl Fn(&RecordedRequest) -> bool,
-        count: usize,
-    ) -> Option<Vec<RecordedRequest>> {
+    fn matching(&self, matches: &impl Fn(&RecordedRequest) -> bool, count: usize) -> Option<Vec<RecordedRequest>> {
         let log = self.lock();
         let found = || log.entries.iter().filter(|entry| matches(entry));
         (found().count() >= count).then(|| found().cloned().collect())
@@ -165,13 +155,7 @@ impl Record {
 
 impl Default for Log {
     fn default() -> Self {
-        Self {
-            next: 0,
-            most: KEPT_REQUESTS,
-            entries: VecDeque::new(),
-            with_body: VecDeque::new(),
-            body_bytes: 0,
-        }
+        Self { next: 0, most: KEPT_REQUESTS, entries: VecDeque::new(), with_body: VecDeque::new(), body_bytes: 0 }
     }
 }
 
@@ -233,10 +217,7 @@ impl Entry {
     }
 
     pub(crate) fn again(&self) -> Entry {
-        Entry {
-            record: Arc::clone(&self.record),
-            number: self.number,
-        }
+        Entry { record: Arc::clone(&self.record), number: self.number }
     }
 
     fn change(&self, change: impl FnOnce(&mut RecordedRequest)) {

@@ -137,11 +137,7 @@ impl Admitted<'_> {
     }
 
     pub(crate) fn not_found(&self) -> Stop {
-        self.error(
-            StatusCode::NOT_FOUND,
-            "NOT_FOUND",
-            "The requested resource does not exist",
-        )
+        self.error(StatusCode::NOT_FOUND, "NOT_FOUND", "The requested resource does not exist")
     }
 
     /// Refuses other methods; HEAD counts as GET.
@@ -154,10 +150,7 @@ impl Admitted<'_> {
         Err(self.error(
             StatusCode::METHOD_NOT_ALLOWED,
             "METHOD_NOT_ALLOWED",
-            &format!(
-                "HTTP Method '{method}' not allowed. Allowed are {}",
-                allowed.join(",")
-            ),
+            &format!("HTTP Method '{method}' not allowed. Allowed are {}", allowed.join(",")),
         ))
     }
 
@@ -174,13 +167,9 @@ impl Admitted<'_> {
     }
 
     /// The body as a JSON object.
-    pub(crate) async fn json(
-        &self,
-        upload: Upload,
-    ) -> Result<serde_json::Map<String, Value>, Stop> {
+    pub(crate) async fn json(&self, upload: Upload) -> Result<serde_json::Map<String, Value>, Stop> {
         let body = upload.collect_plain(self.call.body_is_gzipped()).await?;
-        serde_json::from_slice(&body)
-            .map_err(|error| self.bad_request("JSON_PARSER_ERROR", &error.to_string()))
+        serde_json::from_slice(&body).map_err(|error| self.bad_request("JSON_PARSER_ERROR", &error.to_string()))
     }
 
     fn check_version(&self, version: &str) -> Result<(), Stop> {
@@ -189,11 +178,7 @@ impl Admitted<'_> {
             .and_then(|version| version.strip_suffix(".0"))
             .and_then(|version| version.parse::<u32>().ok());
         match number {
-            Some(..=RETIRED) => Err(self.error(
-                StatusCode::GONE,
-                "GONE",
-                "The requested API version has been retired",
-            )),
+            Some(..=RETIRED) => Err(self.error(StatusCode::GONE, "GONE", "The requested API version has been retired")),
             Some(..=NEWEST) => Ok(()),
             _ => Err(self.not_found()),
         }
@@ -206,13 +191,8 @@ fn decode(segment: &str) -> Cow<'_, str> {
         return Cow::Borrowed(segment);
     }
     // Form decoding would turn a plus into a space.
-    let protected = segment
-        .replace('+', "%2B")
-        .replace('=', "%3D")
-        .replace('&', "%26");
-    let decoded = form_urlencoded::parse(protected.as_bytes())
-        .next()
-        .map(|(name, _)| name.into_owned());
+    let protected = segment.replace('+', "%2B").replace('=', "%3D").replace('&', "%26");
+    let decoded = form_urlencoded::parse(protected.as_bytes()).next().map(|(name, _)| name.into_owned());
     Cow::Owned(decoded.unwrap_or_default())
 }
 

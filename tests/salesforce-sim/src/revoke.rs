@@ -12,11 +12,7 @@ const FORM_LIMIT: usize = 64 << 10;
 
 pub(crate) async fn answer(call: &Call, upload: Upload) -> Result<Answer, Stop> {
     let form = upload.collect(FORM_LIMIT).await?;
-    let token = if *call.method() == Method::POST {
-        parameter(&form, "token")
-    } else {
-        call.parameter("token")
-    };
+    let token = if *call.method() == Method::POST { parameter(&form, "token") } else { call.parameter("token") };
     let token = token.unwrap_or_default();
     let mut world = call.shared.world();
     if world.revoke_refresh_token(&token) || world.end_session(&token) {

@@ -173,17 +173,12 @@ async fn route(call: &Call, upload: Upload) -> Result<Answer, Stop> {
                         "Destination URL not reset. The URL returned from login must be set",
                     ))
                 }
-                Some(org_id) if family == ApiFamily::Rest => {
-                    rest::answer(call, org_id, upload).await
-                }
+                Some(org_id) if family == ApiFamily::Rest => rest::answer(call, org_id, upload).await,
                 Some(org_id) => bulk::answer(call, org_id, upload).await,
             },
             None => {
                 upload.drain().await?;
-                Ok(Answer::html(
-                    StatusCode::NOT_FOUND,
-                    "<html><body><h1>URL No Longer Exists</h1></body></html>",
-                ))
+                Ok(Answer::html(StatusCode::NOT_FOUND, "<html><body><h1>URL No Longer Exists</h1></body></html>"))
             }
         },
     }
@@ -200,10 +195,7 @@ fn refuse_head(call: &Call) -> Option<Answer> {
     } else {
         return None;
     };
-    Some(Answer::html(
-        status,
-        format!("<html><body><h1>{status}</h1></body></html>"),
-    ))
+    Some(Answer::html(status, format!("<html><body><h1>{status}</h1></body></html>")))
 }
 
 /// What a host that its org has left answers; `None` where the org still lives, and for what the old host
@@ -235,10 +227,7 @@ fn old_instance(call: &Call) -> Option<Answer> {
         }
         OldInstance::NoRoute => {
             let status = StatusCode::from_u16(420).expect("420 is a status");
-            Some(Answer::html(
-                status,
-                "<html><body><h1>No route to host</h1></body></html>",
-            ))
+            Some(Answer::html(status, "<html><body><h1>No route to host</h1></body></html>"))
         }
         OldInstance::Maintenance => Some(maintenance(StatusCode::SERVICE_UNAVAILABLE)),
     }

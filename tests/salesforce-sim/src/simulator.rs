@@ -98,10 +98,8 @@ impl Simulator {
     pub fn start_on_thread(with_tls: bool) -> Self {
         let bound = Self::bound(ANY_PORT, with_tls);
         let (simulator, serving) = bound.expect("a loopback port can be bound");
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .expect("a runtime can be made");
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime can be made");
         std::thread::spawn(move || runtime.block_on(serving));
         simulator
     }
@@ -116,18 +114,10 @@ impl Simulator {
         };
         let (opened, to_serve) = mpsc::unbounded_channel();
         let (stop, stopped) = watch::channel(());
-        let shared = Arc::new(Shared::new(Doors {
-            scheme: if with_tls { "https" } else { "http" },
-            opened,
-        }));
+        let shared = Arc::new(Shared::new(Doors { scheme: if with_tls { "https" } else { "http" }, opened }));
         shared.doors.open(listener, Site::Login);
         let serving = listener::run(Arc::clone(&shared), to_serve, acceptor, stopped);
-        let simulator = Self {
-            shared,
-            addr,
-            ca_pem,
-            _stop: Arc::new(stop),
-        };
+        let simulator = Self { shared, addr, ca_pem, _stop: Arc::new(stop) };
         Ok((simulator, serving))
     }
 
@@ -149,9 +139,7 @@ impl Simulator {
     /// When the simulator speaks plain http.
     #[must_use]
     pub fn ca_pem(&self) -> &str {
-        self.ca_pem
-            .as_deref()
-            .expect("started with Simulator::start_tls")
+        self.ca_pem.as_deref().expect("started with Simulator::start_tls")
     }
 
     /// Registers an app.
@@ -166,10 +154,7 @@ impl Simulator {
     /// When no loopback port can be bound.
     #[must_use]
     pub fn create_org(&self, options: OrgOptions) -> Org {
-        Org {
-            org_id: self.shared.create_org(options),
-            shared: Arc::clone(&self.shared),
-        }
+        Org { org_id: self.shared.create_org(options), shared: Arc::clone(&self.shared) }
     }
 
     /// Creates a user. `username` is unique in life, and should be here.
@@ -292,11 +277,7 @@ impl Simulator {
     ///
     /// # Panics
     /// When that takes more than a minute.
-    pub async fn wait_for(
-        &self,
-        matches: impl Fn(&RecordedRequest) -> bool,
-        count: usize,
-    ) -> Vec<RecordedRequest> {
+    pub async fn wait_for(&self, matches: impl Fn(&RecordedRequest) -> bool, count: usize) -> Vec<RecordedRequest> {
         self.shared.record.wait_for(matches, count).await
     }
 

@@ -46,9 +46,7 @@ impl Shared {
     }
 
     pub(crate) fn world(&self) -> MutexGuard<'_, World> {
-        self.world
-            .lock()
-            .expect("nothing panics while the state is locked")
+        self.world.lock().expect("nothing panics while the state is locked")
     }
 
     pub(crate) fn now(&self) -> Millis {

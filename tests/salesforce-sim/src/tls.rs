@@ -17,17 +17,15 @@ pub(crate) fn acceptor() -> (TlsAcceptor, String) {
 
 fn made() -> Result<(TlsAcceptor, String), Box<dyn std::error::Error>> {
     let mut authority = CertificateParams::default();
-    authority
-        .distinguished_name
-        .push(DnType::CommonName, "Salesforce simulator root");
+    authority.distinguished_name.push(DnType::CommonName, "Salesforce simulator root");
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     let authority_key = KeyPair::generate()?;
     let root = authority.self_signed(&authority_key)?;
 
     let key = KeyPair::generate()?;
-    let leaf = CertificateParams::new(NAMES.map(str::to_owned))?
-        .signed_by(&key, &Issuer::new(authority, authority_key))?;
+    let leaf =
+        CertificateParams::new(NAMES.map(str::to_owned))?.signed_by(&key, &Issuer::new(authority, authority_key))?;
 
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));

@@ -61,9 +61,7 @@ fn client(call: &Call, form: &[u8]) -> Result<String, OauthError> {
     let (client_id, secret) = match call.basic() {
         Some((client_id, secret)) => (client_id, Some(secret)),
         None => (
-            parameter(form, "client_id")
-                .unwrap_or_default()
-                .into_owned(),
+            parameter(form, "client_id").unwrap_or_default().into_owned(),
             parameter(form, "client_secret").map(std::borrow::Cow::into_owned),
         ),
     };
@@ -74,10 +72,7 @@ fn client(call: &Call, form: &[u8]) -> Result<String, OauthError> {
 
 fn refresh(call: &Call, client_id: &str, token: &str) -> Result<Tokens, OauthError> {
     let now = call.shared.now();
-    let refreshed = call
-        .shared
-        .world()
-        .refresh(now, client_id, call.org_id(), token);
+    let refreshed = call.shared.world().refresh(now, client_id, call.org_id(), token);
     let counters = &call.shared.counters;
     match refreshed {
         Ok(tokens) => {

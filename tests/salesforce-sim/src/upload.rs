@@ -53,10 +53,7 @@ impl Upload {
     }
 
     /// The next bytes; `None` at the end.
-    pub(crate) fn poll_chunk(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<Option<Bytes>, &'static str>> {
+    pub(crate) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, &'static str>> {
         // Not left to the next poll: once the answer has gone out, hyper says that a body of known length has
         // ended only when the next request arrives.
         if self.incoming.is_end_stream() {
@@ -80,9 +77,7 @@ impl Upload {
     }
 
     async fn chunk(&mut self) -> Result<Option<Bytes>, UploadError> {
-        poll_fn(|cx| self.poll_chunk(cx))
-            .await
-            .map_err(|_| UploadError::Broken)
+        poll_fn(|cx| self.poll_chunk(cx)).await.map_err(|_| UploadError::Broken)
     }
 
     /// The whole body as it was sent.
@@ -105,10 +100,7 @@ impl Upload {
         }
         let mut plain = Vec::new();
         let limit = BUFFERED as u64 + 1;
-        flate2::read::GzDecoder::new(&*sent)
-            .take(limit)
-            .read_to_end(&mut plain)
-            .map_err(|_| UploadError::Broken)?;
+        flate2::read::GzDecoder::new(&*sent).take(limit).read_to_end(&mut plain).map_err(|_| UploadError::Broken)?;
         if plain.len() > BUFFERED {
             return Err(UploadError::TooLarge);
         }
@@ -118,10 +110,7 @@ impl Upload {
     /// Reads to the end and keeps nothing.
     pub(crate) async fn drain(mut self) -> Result<Summary, UploadError> {
         while self.chunk().await?.is_some() {}
-        Ok(Summary {
-            length: self.length,
-            sha256: self.hash.clone().finalize().into(),
-        })
+        Ok(Summary { length: self.length, sha256: self.hash.clone().finalize().into() })
     }
 
     fn take_in(&mut self, chunk: &Bytes) {

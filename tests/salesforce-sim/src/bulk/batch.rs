@@ -39,11 +39,7 @@ pub(super) fn process(
             true
         }),
     };
-    if done {
-        Ok(id)
-    } else {
-        Err("ENTITY_IS_DELETED:entity is deleted")
-    }
+    if done { Ok(id) } else { Err("ENTITY_IS_DELETED:entity is deleted") }
 }
 
 fn csv(text: &str) -> Option<Vec<Fields>> {
@@ -108,12 +104,7 @@ mod tests {
 
     #[test]
     fn the_three_formats_hold_the_same_rows() {
-        let expected = vec![
-            serde_json::json!({"Name": "Acme", "Phone": "1"})
-                .as_object()
-                .cloned()
-                .unwrap(),
-        ];
+        let expected = vec![serde_json::json!({"Name": "Acme", "Phone": "1"}).as_object().cloned().unwrap()];
         let csv = "Name,\"Phone\"\r\n\"Acme\",1\r\n";
         let xml = "<sObjects><sObject><Name>Acme</Name><Phone>1</Phone></sObject></sObjects>";
         let json = r#"[{"Name":"Acme","Phone":"1"}]"#;

@@ -31,12 +31,8 @@ pub(super) fn batch_list(job: &Job, as_json: bool) -> String {
         let list: Vec<Value> = all.map(|members| object(&members)).collect();
         return json!({"batchInfo": list}).to_string();
     }
-    let list: String = all
-        .map(|members| format!("<batchInfo>{}</batchInfo>", elements(&members)))
-        .collect();
-    format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?><batchInfoList xmlns=\"{NAMESPACE}\">{list}</batchInfoList>"
-    )
+    let list: String = all.map(|members| format!("<batchInfo>{}</batchInfo>", elements(&members))).collect();
+    format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?><batchInfoList xmlns=\"{NAMESPACE}\">{list}</batchInfoList>")
 }
 
 /// The result of a batch, row by row: an id, or why the row failed.
@@ -63,17 +59,13 @@ pub(super) fn results(content_type: &str, rows: &[Result<String, &str>]) -> Stri
         }
         _ => {
             let row = |row: &Result<String, &str>| match row {
-                Ok(id) => format!(
-                    "<result><id>{id}</id><success>true</success><created>true</created></result>"
-                ),
+                Ok(id) => format!("<result><id>{id}</id><success>true</success><created>true</created></result>"),
                 Err(error) => format!(
                     "<result><errors><message>{error}</message></errors><success>false</success><created>false</created></result>"
                 ),
             };
             let list: String = rows.iter().map(row).collect();
-            format!(
-                "<?xml version=\"1.0\" encoding=\"UTF-8\"?><results xmlns=\"{NAMESPACE}\">{list}</results>"
-            )
+            format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?><results xmlns=\"{NAMESPACE}\">{list}</results>")
         }
     }
 }
@@ -111,18 +103,12 @@ fn document(name: &str, members: &Members, as_json: bool) -> String {
     if as_json {
         return object(members).to_string();
     }
-    format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?><{name} xmlns=\"{NAMESPACE}\">{}</{name}>",
-        elements(members)
-    )
+    format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?><{name} xmlns=\"{NAMESPACE}\">{}</{name}>", elements(members))
 }
 
 fn object(members: &Members) -> Value {
     let member = |(name, text): &(&'static str, String)| {
-        let number = text
-            .parse::<u64>()
-            .ok()
-            .filter(|_| name.starts_with("number"));
+        let number = text.parse::<u64>().ok().filter(|_| name.starts_with("number"));
         let value = number.map_or_else(|| Value::from(text.clone()), Value::from);
         ((*name).to_owned(), value)
     };
@@ -130,10 +116,7 @@ fn object(members: &Members) -> Value {
 }
 
 fn elements(members: &Members) -> String {
-    members
-        .iter()
-        .map(|(name, text)| format!("<{name}>{}</{name}>", escape(text)))
-        .collect()
+    members.iter().map(|(name, text)| format!("<{name}>{}</{name}>", escape(text))).collect()
 }
 
 fn escape(text: &str) -> String {

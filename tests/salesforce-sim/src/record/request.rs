@@ -54,9 +54,7 @@ pub struct RecordedHeaders(Box<[u8]>);
 
 impl RecordedHeaders {
     pub(super) fn pack(headers: &HeaderMap) -> Self {
-        let size = headers
-            .iter()
-            .map(|(name, value)| name.as_str().len() + value.len() + 2);
+        let size = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 2);
         let mut packed = Vec::with_capacity(size.sum());
         for (name, value) in headers {
             packed.extend_from_slice(name.as_str().as_bytes());
@@ -72,10 +70,7 @@ impl RecordedHeaders {
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.0.split(|byte| *byte == b'\n').filter_map(|line| {
             let colon = line.iter().position(|byte| *byte == b':')?;
-            Some((
-                std::str::from_utf8(&line[..colon]).ok()?,
-                &line[colon + 1..],
-            ))
+            Some((std::str::from_utf8(&line[..colon]).ok()?, &line[colon + 1..]))
         })
     }
 
@@ -95,7 +90,6 @@ impl RecordedHeaders {
     /// Whether there is a header of this name.
     #[must_use]
     pub fn contains(&self, name: &str) -> bool {
-        self.iter()
-            .any(|(known, _)| known.eq_ignore_ascii_case(name))
+        self.iter().any(|(known, _)| known.eq_ignore_ascii_case(name))
     }
 }

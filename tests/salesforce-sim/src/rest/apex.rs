@@ -17,16 +17,9 @@ use crate::upload::Upload;
 /// - `sink`: reads the body, answers its length and SHA-256
 /// - `redirect?to=URL`: 302
 /// - `status?code=N`: an empty answer with that status
-pub(crate) async fn answer(
-    request: &Admitted<'_>,
-    name: &str,
-    upload: Upload,
-) -> Result<Answer, Stop> {
+pub(crate) async fn answer(request: &Admitted<'_>, name: &str, upload: Upload) -> Result<Answer, Stop> {
     let call = request.call;
-    let number = |name: &str| {
-        call.parameter(name)
-            .and_then(|text| text.parse::<u64>().ok())
-    };
+    let number = |name: &str| call.parameter(name).and_then(|text| text.parse::<u64>().ok());
     if name == "echo" {
         request.only(&[Method::POST, Method::PUT, Method::PATCH])?;
         let media_type = call.header("content-type").unwrap_or(BINARY);
@@ -37,11 +30,7 @@ pub(crate) async fn answer(
     let received = upload.drain().await?;
     match name {
         "sink" => {
-            let sha256: String = received
-                .sha256
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect();
+            let sha256: String = received.sha256.iter().map(|byte| format!("{byte:02x}")).collect();
             let body = json!({"length": received.length, "sha256": sha256, "chunked": chunked});
             Ok(Answer::json(StatusCode::OK, &body))
         }
@@ -63,10 +52,6 @@ pub(crate) async fn answer(
             let status = code.and_then(|code| StatusCode::from_u16(code).ok());
             Ok(Answer::empty(status.unwrap_or(StatusCode::OK)))
         }
-        _ => Err(request.error(
-            StatusCode::NOT_FOUND,
-            "NOT_FOUND",
-            "Could not find a match for URL",
-        )),
+        _ => Err(request.error(StatusCode::NOT_FOUND, "NOT_FOUND", "Could not find a match for URL")),
     }
 }

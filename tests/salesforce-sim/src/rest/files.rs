@@ -12,15 +12,11 @@ use crate::state::objects::Fields;
 use crate::stop::Stop;
 use crate::upload::Upload;
 
-pub(crate) async fn create(
-    request: &Admitted<'_>,
-    version: &str,
-    upload: Upload,
-) -> Result<Answer, Stop> {
+pub(crate) async fn create(request: &Admitted<'_>, version: &str, upload: Upload) -> Result<Answer, Stop> {
     let media_type = request.call.header("content-type").unwrap_or_default();
     let (fields, contents) = if media_type.starts_with("multipart/form-data") {
-        let boundary = boundary(media_type)
-            .ok_or_else(|| request.bad_request("INVALID_MULTIPART_REQUEST", "no boundary"))?;
+        let boundary =
+            boundary(media_type).ok_or_else(|| request.bad_request("INVALID_MULTIPART_REQUEST", "no boundary"))?;
         let body = upload.collect_plain(request.call.body_is_gzipped()).await?;
         from_multipart(&body, boundary)
             .ok_or_else(|| request.bad_request("INVALID_MULTIPART_REQUEST", "malformed parts"))?
@@ -37,17 +33,9 @@ pub(crate) async fn create(
     store(request, version, fields, contents)
 }
 
-fn store(
-    request: &Admitted<'_>,
-    version: &str,
-    mut fields: Fields,
-    contents: Bytes,
-) -> Result<Answer, Stop> {
+fn store(request: &Admitted<'_>, version: &str, mut fields: Fields, contents: Bytes) -> Result<Answer, Stop> {
     if fields.get("PathOnClient").is_none_or(Value::is_null) {
-        return Err(request.bad_request(
-            "REQUIRED_FIELD_MISSING",
-            "Required fields are missing: [PathOnClient]",
-        ));
+        return Err(request.bad_request("REQUIRED_FIELD_MISSING", "Required fields are missing: [PathOnClient]"));
     }
     let document = request.call.shared.world().ids.next("069");
     fields.insert("ContentDocumentId".to_owned(), Value::from(document));

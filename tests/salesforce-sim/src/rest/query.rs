@@ -16,8 +16,7 @@ const PAGE: (usize, usize) = (200, 2_000);
 
 pub(crate) fn first_page(request: &Admitted<'_>, version: &str) -> Result<Answer, Stop> {
     let soql = request.call.parameter("q").unwrap_or_default();
-    let query =
-        Query::parse(&soql).map_err(|message| request.bad_request("MALFORMED_QUERY", &message))?;
+    let query = Query::parse(&soql).map_err(|message| request.bad_request("MALFORMED_QUERY", &message))?;
     if key_prefix(&query.object).is_none() {
         let message = format!("sObject type '{}' is not supported.", query.object);
         return Err(request.bad_request("INVALID_TYPE", &message));
@@ -27,10 +26,7 @@ pub(crate) fn first_page(request: &Admitted<'_>, version: &str) -> Result<Answer
         let body = json!({"totalSize": rows.len(), "done": true, "records": []});
         return Ok(Answer::json(StatusCode::OK, &body));
     }
-    let cursor = Arc::new(Cursor {
-        rows,
-        page_size: page_size(request),
-    });
+    let cursor = Arc::new(Cursor { rows, page_size: page_size(request) });
     let mut locator = None;
     if cursor.rows.len() > cursor.page_size {
         let mut world = request.call.shared.world();
@@ -42,11 +38,7 @@ pub(crate) fn first_page(request: &Admitted<'_>, version: &str) -> Result<Answer
     Ok(page(&cursor, locator.as_deref(), 0, version))
 }
 
-pub(crate) fn next_page(
-    request: &Admitted<'_>,
-    version: &str,
-    locator: &str,
-) -> Result<Answer, Stop> {
+pub(crate) fn next_page(request: &Admitted<'_>, version: &str, locator: &str) -> Result<Answer, Stop> {
     let found = locator.rsplit_once('-').and_then(|(id, offset)| {
         let offset: usize = offset.parse().ok()?;
         let cursor = request.with_org(|org| org.objects.cursors.get(id).cloned())?;
@@ -65,9 +57,7 @@ fn rows(request: &Admitted<'_>, query: &Query, version: &str) -> Vec<Value> {
     request.with_org(|org| {
         let records = org.objects.all(&query.object);
         let admitted = records.filter(|record| query.admits(record));
-        let shown = admitted
-            .skip(query.offset)
-            .take(query.limit.unwrap_or(usize::MAX));
+        let shown = admitted.skip(query.offset).take(query.limit.unwrap_or(usize::MAX));
         shown.map(|record| query.row(record, version)).collect()
     })
 }
@@ -88,9 +78,7 @@ impl Admitted<'_> {
             let users = world.users.iter();
             users
                 .filter(|(_, user)| user.org_id == self.org_id)
-                .map(|(id, user)| {
-                    json!({"Id": id, "Username": user.username, "IsActive": user.active})
-                })
+                .map(|(id, user)| json!({"Id": id, "Username": user.username, "IsActive": user.active}))
                 .collect()
         };
         records
@@ -121,10 +109,7 @@ fn page(cursor: &Cursor, locator: Option<&str>, offset: usize, version: &str) ->
 }
 
 fn page_size(request: &Admitted<'_>) -> usize {
-    let options = request
-        .call
-        .header("sforce-query-options")
-        .unwrap_or_default();
+    let options = request.call.header("sforce-query-options").unwrap_or_default();
     let asked = options
         .split(',')
         .filter_map(|option| option.trim().strip_prefix("batchSize="))

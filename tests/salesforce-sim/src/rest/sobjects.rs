@@ -23,9 +23,7 @@ pub(crate) async fn answer(
         return Err(request.not_found());
     }
     match *below {
-        ["ContentVersion"] if request.method() == Method::POST => {
-            files::create(request, version, upload).await
-        }
+        ["ContentVersion"] if request.method() == Method::POST => files::create(request, version, upload).await,
         [object] if request.method() == Method::POST => {
             let fields = request.json(upload).await?;
             create(request, version, object, fields)
@@ -52,10 +50,7 @@ fn without_body(request: &Admitted<'_>, version: &str, below: &[&str]) -> Result
         }
         [object] => {
             request.only(&[Method::GET, Method::POST])?;
-            Ok(Answer::json(
-                StatusCode::OK,
-                &json!({"objectDescribe": summary(object, version), "recentItems": []}),
-            ))
+            Ok(Answer::json(StatusCode::OK, &json!({"objectDescribe": summary(object, version), "recentItems": []})))
         }
         [object, "describe"] => {
             request.only(&[Method::GET])?;
@@ -78,22 +73,13 @@ fn without_body(request: &Admitted<'_>, version: &str, below: &[&str]) -> Result
 }
 
 /// Stores a new record, and answers 201 with its absolute address.
-pub(crate) fn create(
-    request: &Admitted<'_>,
-    version: &str,
-    object: &str,
-    fields: Fields,
-) -> Result<Answer, Stop> {
+pub(crate) fn create(request: &Admitted<'_>, version: &str, object: &str, fields: Fields) -> Result<Answer, Stop> {
     let id = insert(request, object, fields)?;
     Ok(created(request, version, object, &id))
 }
 
 /// Stores a new record as the org's rules allow, and returns its id.
-pub(crate) fn insert(
-    request: &Admitted<'_>,
-    object: &str,
-    mut fields: Fields,
-) -> Result<String, Stop> {
+pub(crate) fn insert(request: &Admitted<'_>, object: &str, mut fields: Fields) -> Result<String, Stop> {
     let required = match object {
         "Account" => Some("Name"),
         "Contact" | "Lead" => Some("LastName"),
@@ -141,17 +127,9 @@ fn read(request: &Admitted<'_>, version: &str, object: &str, id: &str) -> Result
     Ok(Answer::json(StatusCode::OK, &Value::Object(record)))
 }
 
-fn update(
-    request: &Admitted<'_>,
-    object: &str,
-    id: &str,
-    mut changes: Fields,
-) -> Result<Answer, Stop> {
+fn update(request: &Admitted<'_>, object: &str, id: &str, mut changes: Fields) -> Result<Answer, Stop> {
     if changes.contains_key("Id") {
-        return Err(request.bad_request(
-            "INVALID_FIELD",
-            "The Id field should not be specified in the sobject data.",
-        ));
+        return Err(request.bad_request("INVALID_FIELD", "The Id field should not be specified in the sobject data."));
     }
     let updated = request.with_org(|org| match org.objects.get_mut(object, id) {
         Some(record) => {
@@ -160,11 +138,7 @@ fn update(
         }
         None => false,
     });
-    if updated {
-        Ok(Answer::empty(StatusCode::NO_CONTENT))
-    } else {
-        Err(request.not_found())
-    }
+    if updated { Ok(Answer::empty(StatusCode::NO_CONTENT)) } else { Err(request.not_found()) }
 }
 
 fn delete(request: &Admitted<'_>, object: &str, id: &str) -> Result<Answer, Stop> {
@@ -175,11 +149,7 @@ fn delete(request: &Admitted<'_>, object: &str, id: &str) -> Result<Answer, Stop
     if deleted {
         Ok(Answer::empty(StatusCode::NO_CONTENT))
     } else {
-        Err(request.error(
-            StatusCode::NOT_FOUND,
-            "ENTITY_IS_DELETED",
-            "entity is deleted",
-        ))
+        Err(request.error(StatusCode::NOT_FOUND, "ENTITY_IS_DELETED", "entity is deleted"))
     }
 }
 
@@ -237,20 +207,8 @@ fn summary(object: &str, version: &str) -> Value {
 }
 
 fn describe_all(version: &str) -> Answer {
-    let objects = [
-        "Account",
-        "Contact",
-        "ContentVersion",
-        "Case",
-        "Lead",
-        "Opportunity",
-        "Task",
-        "User",
-    ];
-    let list: Vec<Value> = objects
-        .iter()
-        .map(|object| summary(object, version))
-        .collect();
+    let objects = ["Account", "Contact", "ContentVersion", "Case", "Lead", "Opportunity", "Task", "User"];
+    let list: Vec<Value> = objects.iter().map(|object| summary(object, version)).collect();
     let body = json!({"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": list});
     Answer::json(StatusCode::OK, &body)
 }

@@ -33,10 +33,7 @@ enum Token {
 impl Query {
     /// The query, or what is wrong with it.
     pub(crate) fn parse(soql: &str) -> Result<Self, String> {
-        let mut parser = Parser {
-            tokens: tokenize(soql)?,
-            next: 0,
-        };
+        let mut parser = Parser { tokens: tokenize(soql)?, next: 0 };
         let query = parser.query()?;
         match parser.peek() {
             None => Ok(query),
@@ -46,9 +43,7 @@ impl Query {
 
     pub(crate) fn admits(&self, record: &Fields) -> bool {
         self.conditions.iter().all(|condition| {
-            let value = record
-                .get(&condition.field)
-                .filter(|value| !value.is_null());
+            let value = record.get(&condition.field).filter(|value| !value.is_null());
             let same = match (&condition.literal, value) {
                 (None, None) => true,
                 (Some(literal), Some(value)) => text(value).eq_ignore_ascii_case(literal),
@@ -71,10 +66,7 @@ impl Query {
             }),
         );
         for field in &self.fields {
-            row.insert(
-                field.clone(),
-                record.get(field).cloned().unwrap_or_default(),
-            );
+            row.insert(field.clone(), record.get(field).cloned().unwrap_or_default());
         }
         Value::Object(row)
     }
@@ -101,9 +93,7 @@ fn tokenize(soql: &str) -> Result<Vec<Token>, String> {
             ',' | '(' | ')' | '=' | '!' => tokens.push(Token::Sign(letter)),
             _ => {
                 let mut word = String::from(letter);
-                while let Some(more) =
-                    letters.next_if(|letter| letter.is_alphanumeric() || "_.-:+".contains(*letter))
-                {
+                while let Some(more) = letters.next_if(|letter| letter.is_alphanumeric() || "_.-:+".contains(*letter)) {
                     word.push(more);
                 }
                 tokens.push(Token::Word(word));
@@ -131,33 +121,15 @@ impl Parser {
                 conditions.push(self.condition()?);
             }
         }
-        let limit = if self.take("LIMIT") {
-            Some(self.number()?)
-        } else {
-            None
-        };
-        let offset = if self.take("OFFSET") {
-            self.number()?
-        } else {
-            0
-        };
-        Ok(Query {
-            fields,
-            object,
-            conditions,
-            limit,
-            offset,
-        })
+        let limit = if self.take("LIMIT") { Some(self.number()?) } else { None };
+        let offset = if self.take("OFFSET") { self.number()? } else { 0 };
+        Ok(Query { fields, object, conditions, limit, offset })
     }
 
     fn fields(&mut self) -> Result<Vec<String>, String> {
         let mut fields = vec![self.word()?];
         if fields[0].eq_ignore_ascii_case("COUNT") && self.sign('(') {
-            return if self.sign(')') {
-                Ok(Vec::new())
-            } else {
-                Err("only COUNT() is supported".to_owned())
-            };
+            return if self.sign(')') { Ok(Vec::new()) } else { Err("only COUNT() is supported".to_owned()) };
         }
         while self.sign(',') {
             fields.push(self.word()?);
@@ -177,24 +149,15 @@ impl Parser {
             Some(Token::Word(word)) => Some(word),
             other => return Err(format!("expected a literal, found {other:?}")),
         };
-        Ok(Condition {
-            field,
-            equal,
-            literal,
-        })
+        Ok(Condition { field, equal, literal })
     }
 
     fn expect(&mut self, keyword: &str) -> Result<(), String> {
-        if self.take(keyword) {
-            Ok(())
-        } else {
-            Err(format!("expected {keyword}, found {:?}", self.peek()))
-        }
+        if self.take(keyword) { Ok(()) } else { Err(format!("expected {keyword}, found {:?}", self.peek())) }
     }
 
     fn take(&mut self, keyword: &str) -> bool {
-        let found =
-            matches!(self.peek(), Some(Token::Word(word)) if word.eq_ignore_ascii_case(keyword));
+        let found = matches!(self.peek(), Some(Token::Word(word)) if word.eq_ignore_ascii_case(keyword));
         self.next += usize::from(found);
         found
     }
@@ -214,8 +177,7 @@ impl Parser {
 
     fn number(&mut self) -> Result<usize, String> {
         let word = self.word()?;
-        word.parse()
-            .map_err(|_| format!("expected a number, found {word}"))
+        word.parse().map_err(|_| format!("expected a number, found {word}"))
     }
 
     fn step(&mut self) -> Option<Token> {
@@ -235,10 +197,8 @@ mod tests {
 
     #[test]
     fn a_query_is_understood_whatever_its_case_and_spacing() {
-        let query = Query::parse(
-            "select Id,Name from Account where Name='O\\'Hara' AND Rank__c != null limit 5",
-        )
-        .unwrap();
+        let query =
+            Query::parse("select Id,Name from Account where Name='O\\'Hara' AND Rank__c != null limit 5").unwrap();
         assert_eq!(query.fields, ["Id", "Name"]);
         assert_eq!((query.object.as_str(), query.limit), ("Account", Some(5)));
         let record = |name: &str| {
@@ -251,13 +211,7 @@ mod tests {
 
     #[test]
     fn what_is_not_a_query_is_refused() {
-        for soql in [
-            "",
-            "SELECT",
-            "SELECT Id FROM",
-            "SELECT Id FROM A WHERE",
-            "SELECT Id FROM A x",
-        ] {
+        for soql in ["", "SELECT", "SELECT Id FROM", "SELECT Id FROM A WHERE", "SELECT Id FROM A x"] {
             assert!(Query::parse(soql).is_err(), "{soql}");
         }
     }

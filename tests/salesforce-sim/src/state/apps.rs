@@ -88,34 +88,19 @@ impl AppRecord {
             other => other.to_owned(),
         };
         let granted: Vec<String> = asked.split_whitespace().map(plain).collect();
-        let allowed = granted
-            .iter()
-            .all(|scope| self.options.scopes.iter().any(|own| plain(own) == *scope));
-        if allowed {
-            Ok(granted.join(" "))
-        } else {
-            Err(OauthError::INVALID_SCOPE)
-        }
+        let allowed = granted.iter().all(|scope| self.options.scopes.iter().any(|own| plain(own) == *scope));
+        if allowed { Ok(granted.join(" ")) } else { Err(OauthError::INVALID_SCOPE) }
     }
 }
 
 impl World {
     pub(crate) fn create_app(&mut self, options: AppOptions) -> App {
         let client_id = options.client_id.clone().unwrap_or_else(ids::client_id);
-        let client_secret = options
-            .client_secret
-            .clone()
-            .unwrap_or_else(ids::client_secret);
+        let client_secret = options.client_secret.clone().unwrap_or_else(ids::client_secret);
         self.secrets.push(client_secret.clone());
-        let record = AppRecord {
-            client_secret: client_secret.clone(),
-            options,
-        };
+        let record = AppRecord { client_secret: client_secret.clone(), options };
         self.apps.insert(client_id.clone(), record);
-        App {
-            client_id,
-            client_secret,
-        }
+        App { client_id, client_secret }
     }
 
     /// The app that these credentials prove, or Salesforce's refusal.

@@ -69,9 +69,7 @@ fn verified(challenge: Option<&str>, verifier: Option<&str>) -> bool {
     match (challenge, verifier) {
         (None, _) => true,
         (Some(_), None) => false,
-        (Some(challenge), Some(verifier)) => {
-            URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.as_bytes())) == challenge
-        }
+        (Some(challenge), Some(verifier)) => URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.as_bytes())) == challenge,
     }
 }
 

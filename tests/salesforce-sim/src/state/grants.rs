@@ -51,8 +51,7 @@ pub struct Tokens {
 
 /// The `signature` of a token response.
 pub(crate) fn sign(client_secret: &str, id: &str, issued_at: &str) -> String {
-    let mut mac = Hmac::<Sha256>::new_from_slice(client_secret.as_bytes())
-        .expect("HMAC takes a key of any length");
+    let mut mac = Hmac::<Sha256>::new_from_slice(client_secret.as_bytes()).expect("HMAC takes a key of any length");
     mac.update(id.as_bytes());
     mac.update(issued_at.as_bytes());
     STANDARD.encode(mac.finalize().into_bytes())
@@ -68,10 +67,7 @@ impl<'a> InFlight<'a> {
     /// Fails when another request is using the token.
     pub(crate) fn enter(shared: &'a Shared, token: &str) -> Result<Self, OauthError> {
         if shared.world().in_flight.insert(token.to_owned()) {
-            Ok(Self {
-                shared,
-                token: token.to_owned(),
-            })
+            Ok(Self { shared, token: token.to_owned() })
         } else {
             shared.counters.count(Counted::Simultaneous);
             Err(OauthError::BEING_PROCESSED)
@@ -97,16 +93,8 @@ impl Shared {
 
 impl World {
     /// A new approval by a user, with the tokens it brings.
-    pub(crate) fn approve(
-        &mut self,
-        now: Millis,
-        client_id: &str,
-        user_id: &str,
-        scope: &str,
-    ) -> Tokens {
-        let same = |grant: &Grant| {
-            !grant.revoked && grant.client_id == client_id && grant.user_id == user_id
-        };
+    pub(crate) fn approve(&mut self, now: Millis, client_id: &str, user_id: &str, scope: &str) -> Tokens {
+        let same = |grant: &Grant| !grant.revoked && grant.client_id == client_id && grant.user_id == user_id;
         let held = self.grants.iter().filter(|grant| same(grant)).count();
         if held >= APPROVALS {
             let oldest = self.grants.iter().position(same);
@@ -136,10 +124,7 @@ impl World {
         org_id: Option<&str>,
         token: &str,
     ) -> Result<Tokens, Refused> {
-        let index = *self
-            .refresh_tokens
-            .get(token)
-            .ok_or(Refused::Because(OauthError::DEAD_TOKEN))?;
+        let index = *self.refresh_tokens.get(token).ok_or(Refused::Because(OauthError::DEAD_TOKEN))?;
         let grant = &self.grants[index];
         let user = &self.users[&grant.user_id];
         if grant.client_id != client_id || org_id.is_some_and(|org_id| org_id != user.org_id) {
@@ -198,10 +183,7 @@ impl World {
         let issued_at = now.to_string();
         Tokens {
             signature: sign(&self.apps[&grant.client_id].client_secret, &id, &issued_at),
-            instance_url: self
-                .org(&self.users[&grant.user_id].org_id)
-                .instance_url
-                .clone(),
+            instance_url: self.org(&self.users[&grant.user_id].org_id).instance_url.clone(),
             scope: grant.scope.clone(),
             token_type: "Bearer".to_owned(),
             refresh_token: refresh_token.unwrap_or_default(),
@@ -216,10 +198,7 @@ impl World {
         let (client_id, user_id) = (grant.client_id.clone(), grant.user_id.clone());
         if self.apps[&client_id].options.reuse_live_session {
             let known = grant.access_tokens.iter().rev();
-            if let Some(token) = known
-                .into_iter()
-                .find(|token| self.session_is_live(now, token))
-            {
+            if let Some(token) = known.into_iter().find(|token| self.session_is_live(now, token)) {
                 return token.clone();
             }
         }

@@ -42,16 +42,11 @@ impl Objects {
     }
 
     pub(crate) fn remove(&mut self, object: &str, id: &str) -> bool {
-        self.by_name
-            .get_mut(object)
-            .is_some_and(|records| records.remove(&whole_id(id)).is_some())
+        self.by_name.get_mut(object).is_some_and(|records| records.remove(&whole_id(id)).is_some())
     }
 
     pub(crate) fn all(&self, object: &str) -> impl Iterator<Item = &Fields> {
-        self.by_name
-            .get(object)
-            .into_iter()
-            .flat_map(BTreeMap::values)
+        self.by_name.get(object).into_iter().flat_map(BTreeMap::values)
     }
 
     /// The ids of the records whose field has this value.
@@ -72,11 +67,7 @@ pub(crate) fn text(value: &Value) -> String {
 }
 
 fn whole_id(id: &str) -> String {
-    if id.len() == 15 && id.is_ascii() {
-        crate::ids::with_checksum(id)
-    } else {
-        id.to_owned()
-    }
+    if id.len() == 15 && id.is_ascii() { crate::ids::with_checksum(id) } else { id.to_owned() }
 }
 
 /// The three characters that ids of an object begin with; `None` for an object that no org has.

@@ -109,10 +109,7 @@ impl OrgRecord {
     }
 
     pub(crate) fn limit_info(&self) -> String {
-        format!(
-            "api-usage={}/{}",
-            self.api_requests, self.options.daily_api_requests
-        )
+        format!("api-usage={}/{}", self.api_requests, self.options.daily_api_requests)
     }
 }
 
@@ -134,12 +131,7 @@ pub(crate) struct UserRecord {
 }
 
 impl World {
-    pub(crate) fn create_org(
-        &mut self,
-        options: OrgOptions,
-        instance_url: String,
-        door: u16,
-    ) -> String {
+    pub(crate) fn create_org(&mut self, options: OrgOptions, instance_url: String, door: u16) -> String {
         let org_id = self.ids.next("00D");
         let record = OrgRecord {
             options,
@@ -166,17 +158,9 @@ impl World {
 
     pub(crate) fn create_user(&mut self, org_id: &str, username: &str) -> User {
         let user_id = self.ids.next("005");
-        let record = UserRecord {
-            username: username.to_owned(),
-            org_id: org_id.to_owned(),
-            active: true,
-        };
+        let record = UserRecord { username: username.to_owned(), org_id: org_id.to_owned(), active: true };
         self.users.insert(user_id.clone(), record);
-        User {
-            user_id,
-            username: username.to_owned(),
-            org_id: org_id.to_owned(),
-        }
+        User { user_id, username: username.to_owned(), org_id: org_id.to_owned() }
     }
 
     pub(crate) fn deactivate(&mut self, user_id: &str) {

@@ -9,10 +9,7 @@ impl Shared {
         let (listener, addr) = Doors::bind().expect("a loopback port can be bound");
         let instance_url = self.instance_url(&options, addr.port());
         let org_id = self.world().create_org(options, instance_url, addr.port());
-        let site = Site::Org {
-            org_id: org_id.clone(),
-            door: addr.port(),
-        };
+        let site = Site::Org { org_id: org_id.clone(), door: addr.port() };
         self.doors.open(listener, site);
         org_id
     }
@@ -26,10 +23,7 @@ impl Shared {
             org.door = addr.port();
             org.old_instance = old;
         }
-        let site = Site::Org {
-            org_id: org_id.to_owned(),
-            door: addr.port(),
-        };
+        let site = Site::Org { org_id: org_id.to_owned(), door: addr.port() };
         self.doors.open(listener, site);
     }
 

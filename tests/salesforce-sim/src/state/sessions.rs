@@ -48,20 +48,13 @@ impl World {
 
     pub(crate) fn session_is_live(&self, now: Millis, token: &str) -> bool {
         self.sessions.get(token).is_some_and(|session| {
-            now.saturating_sub(session.last_activity) < session.timeout
-                && self.users[&session.user_id].active
+            now.saturating_sub(session.last_activity) < session.timeout && self.users[&session.user_id].active
         })
     }
 
     /// Judges a token presented to an API of an org, or of whichever org issued it (`None`: the login
     /// host's identity service), and records the activity.
-    pub(crate) fn admit(
-        &mut self,
-        now: Millis,
-        org_id: Option<&str>,
-        family: ApiFamily,
-        token: &str,
-    ) -> Admission {
+    pub(crate) fn admit(&mut self, now: Millis, org_id: Option<&str>, family: ApiFamily, token: &str) -> Admission {
         if !self.session_is_live(now, token) {
             return Admission::Dead;
         }
@@ -81,10 +74,7 @@ impl World {
         if now.saturating_sub(session.last_activity) >= session.timeout / 2 {
             session.last_activity = now;
         }
-        Admission::Live(Identity {
-            org_id: session.org_id.clone(),
-            user_id: session.user_id.clone(),
-        })
+        Admission::Live(Identity { org_id: session.org_id.clone(), user_id: session.user_id.clone() })
     }
 
     pub(crate) fn end_session(&mut self, token: &str) -> bool {

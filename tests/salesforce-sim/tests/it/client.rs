@@ -42,10 +42,7 @@ pub(crate) async fn send(
     let stream = TcpStream::connect(authority).await.unwrap();
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     let driver = tokio::spawn(connection);
-    let mut request = Request::builder()
-        .method(method)
-        .uri(path)
-        .header("host", authority);
+    let mut request = Request::builder().method(method).uri(path).header("host", authority);
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
@@ -54,11 +51,7 @@ pub(crate) async fn send(
     let (head, body) = response.into_parts();
     let body = body.collect().await?.to_bytes();
     driver.abort();
-    Ok(Answer {
-        status: head.status,
-        headers: head.headers,
-        body,
-    })
+    Ok(Answer { status: head.status, headers: head.headers, body })
 }
 
 fn split(url: &str) -> (&str, &str) {
@@ -71,30 +64,19 @@ fn split(url: &str) -> (&str, &str) {
 pub(crate) async fn get(instance_url: &str, path: &str, token: &str) -> Answer {
     let bearer = format!("Bearer {token}");
     let url = format!("{instance_url}{path}");
-    send("GET", &url, &[("authorization", &bearer)], "")
-        .await
-        .unwrap()
+    send("GET", &url, &[("authorization", &bearer)], "").await.unwrap()
 }
 
 /// Posts a form to the token endpoint of the login host.
-pub(crate) async fn token_request(
-    sim: &Simulator,
-    form: &[(&str, &str)],
-) -> Result<Answer, hyper::Error> {
-    let body = form_urlencoded::Serializer::new(String::new())
-        .extend_pairs(form)
-        .finish();
+pub(crate) async fn token_request(sim: &Simulator, form: &[(&str, &str)]) -> Result<Answer, hyper::Error> {
+    let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
     let url = format!("{}/services/oauth2/token", sim.url());
     let form = [("content-type", "application/x-www-form-urlencoded")];
     send("POST", &url, &form, body).await
 }
 
 /// One refresh.
-pub(crate) async fn refresh(
-    sim: &Simulator,
-    app: &App,
-    token: &str,
-) -> Result<Answer, hyper::Error> {
+pub(crate) async fn refresh(sim: &Simulator, app: &App, token: &str) -> Result<Answer, hyper::Error> {
     let form = [
         ("grant_type", "refresh_token"),
         ("client_id", app.client_id.as_str()),

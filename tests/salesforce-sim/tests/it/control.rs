@@ -29,34 +29,17 @@ async fn a_process_of_its_own_is_driven_over_the_control_api() {
         .spawn()
         .unwrap();
     let mut line = String::new();
-    BufReader::new(process.stdout.take().unwrap())
-        .read_line(&mut line)
-        .unwrap();
+    BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let place: Value = serde_json::from_str(&line).unwrap();
     let url = place["url"].as_str().unwrap();
 
-    let app = control(
-        url,
-        "apps",
-        json!({"rotation": false, "session_timeout": 900}),
-    )
-    .await;
+    let app = control(url, "apps", json!({"rotation": false, "session_timeout": 900})).await;
     let org = control(url, "orgs", json!({"name": "acme--uat", "kind": "sandbox"})).await;
     assert_eq!(org["my_domain"], "acme--uat.sandbox.my.salesforce.com");
-    let user = control(
-        url,
-        "users",
-        json!({"org_id": org["org_id"], "username": "ana"}),
-    )
-    .await;
+    let user = control(url, "users", json!({"org_id": org["org_id"], "username": "ana"})).await;
     let approval = json!({"client_id": app["client_id"], "user_id": user["user_id"]});
     let tokens = control(url, "authorize", approval).await;
-    assert!(
-        tokens["id"]
-            .as_str()
-            .unwrap()
-            .starts_with("https://test.salesforce.com/id/00D")
-    );
+    assert!(tokens["id"].as_str().unwrap().starts_with("https://test.salesforce.com/id/00D"));
     let records = json!({"org_id": org["org_id"], "object": "Account", "records": [{"Name": "A"}]});
     control(url, "records", records).await;
 
@@ -70,19 +53,12 @@ async fn a_process_of_its_own_is_driven_over_the_control_api() {
     control(url, "advance", json!({"seconds": 901})).await;
     assert_eq!(get(instance_url, count, token).await.status, 401);
 
-    let requests = send("GET", &format!("{url}/__sim/requests?since=1"), &[], "")
-        .await
-        .unwrap();
+    let requests = send("GET", &format!("{url}/__sim/requests?since=1"), &[], "").await.unwrap();
     let requests = requests.json();
     assert_eq!(requests.as_array().unwrap().len(), 2);
-    assert_eq!(
-        (&requests[0]["status"], &requests[1]["dead"]),
-        (&json!(503), &json!(true))
-    );
+    assert_eq!((&requests[0]["status"], &requests[1]["dead"]), (&json!(503), &json!(true)));
     let wrong = json!({"org_id": "00Dxx"}).to_string();
-    let refused = send("POST", &format!("{url}/__sim/move"), &[], wrong)
-        .await
-        .unwrap();
+    let refused = send("POST", &format!("{url}/__sim/move"), &[], wrong).await.unwrap();
     assert_eq!(refused.status, 404);
     process.kill().unwrap();
     process.wait().unwrap();
@@ -105,10 +81,7 @@ async fn tls_is_vouched_for_by_the_simulators_own_authority() {
     let authority = url.strip_prefix("https://").unwrap();
     let stream = TcpStream::connect(authority).await.unwrap();
     let name = ServerName::try_from("127.0.0.1").unwrap();
-    let mut stream = tokio_rustls::TlsConnector::from(Arc::new(config))
-        .connect(name, stream)
-        .await
-        .unwrap();
+    let mut stream = tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap();
     let request = b"GET /services/data HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
     stream.write_all(request).await.unwrap();
     let mut answer = String::new();
@@ -123,9 +96,7 @@ async fn dropping_the_simulator_closes_its_listeners() {
     let url = org.instance_url();
     let authority = url.strip_prefix("http://").unwrap().to_owned();
     let mut open = TcpStream::connect(&authority).await.unwrap();
-    open.write_all(b"GET /services/data HTTP/1.1\r\nHost: x\r\n\r\n")
-        .await
-        .unwrap();
+    open.write_all(b"GET /services/data HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     assert_ne!(open.read(&mut [0; 64]).await.unwrap(), 0);
     drop((sim, org));
     let mut rest = Vec::new();

@@ -13,14 +13,8 @@ const LIMITS: &str = "/services/data/v67.0/limits";
 #[tokio::test]
 async fn a_lost_response_has_spent_the_refresh_token() {
     let world = World::new(AppOptions::default()).await;
-    world
-        .sim
-        .fault(Fault::on_token_endpoint(Effect::LoseResponse));
-    assert!(
-        refresh(&world.sim, &world.app, &world.tokens.refresh_token)
-            .await
-            .is_err()
-    );
+    world.sim.fault(Fault::on_token_endpoint(Effect::LoseResponse));
+    assert!(refresh(&world.sim, &world.app, &world.tokens.refresh_token).await.is_err());
     assert_eq!(world.sim.successful_exchanges(), 1);
     let again = refresh(&world.sim, &world.app, &world.tokens.refresh_token).await;
     assert_eq!(again.unwrap().status, 400);
@@ -32,35 +26,20 @@ async fn a_request_dropped_unread_has_done_nothing() {
     let world = World::new(AppOptions::default()).await;
     for effect in [Effect::DropBeforeProcessing, Effect::ConnectionReset] {
         world.sim.fault(Fault::on_token_endpoint(effect));
-        assert!(
-            refresh(&world.sim, &world.app, &world.tokens.refresh_token)
-                .await
-                .is_err()
-        );
+        assert!(refresh(&world.sim, &world.app, &world.tokens.refresh_token).await.is_err());
     }
-    for effect in [
-        Effect::HtmlMaintenance(200),
-        Effect::Status(503, "[]".to_owned()),
-        Effect::AlreadyBeingProcessed,
-    ] {
+    for effect in [Effect::HtmlMaintenance(200), Effect::Status(503, "[]".to_owned()), Effect::AlreadyBeingProcessed] {
         world.sim.fault(Fault::on_token_endpoint(effect));
-        refresh(&world.sim, &world.app, &world.tokens.refresh_token)
-            .await
-            .unwrap();
+        refresh(&world.sim, &world.app, &world.tokens.refresh_token).await.unwrap();
     }
-    assert_eq!(
-        (world.sim.exchanges(), world.sim.successful_exchanges()),
-        (3, 0)
-    );
+    assert_eq!((world.sim.exchanges(), world.sim.successful_exchanges()), (3, 0));
     refreshed(&world.sim, &world.app, &world.tokens.refresh_token).await;
 }
 
 #[tokio::test]
 async fn a_truncated_answer_announces_more_than_it_sends() {
     let world = World::new(AppOptions::default()).await;
-    world
-        .sim
-        .fault(Fault::on_path("/services/data", Effect::TruncatedBody));
+    world.sim.fault(Fault::on_path("/services/data", Effect::TruncatedBody));
     let bearer = format!("Bearer {}", world.tokens.access_token);
     let url = format!("{}{LIMITS}", world.org.instance_url());
     let broken = send("GET", &url, &[("authorization", &bearer)], "").await;
@@ -71,13 +50,10 @@ async fn a_truncated_answer_announces_more_than_it_sends() {
 #[tokio::test]
 async fn an_early_answer_comes_before_the_body_has_been_read() {
     let world = World::new(AppOptions::default()).await;
-    world
-        .sim
-        .fault(Fault::on_path("/services/apexrest", Effect::EarlyAnswer));
+    world.sim.fault(Fault::on_path("/services/apexrest", Effect::EarlyAnswer));
     let url = world.org.instance_url();
     let mut stream = TcpStream::connect(&url["http://".len()..]).await.unwrap();
-    let head =
-        "POST /services/apexrest/sink HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf ";
+    let head = "POST /services/apexrest/sink HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf ";
     stream.write_all(head.as_bytes()).await.unwrap();
     let mut answer = [0; 12];
     stream.read_exact(&mut answer).await.unwrap();
@@ -148,20 +124,11 @@ async fn a_fault_strikes_where_and_as_often_as_it_says() {
 async fn an_echoed_token_is_in_the_header_or_the_body() {
     let world = World::new(AppOptions::default()).await;
     let token = &world.tokens.access_token;
-    world
-        .sim
-        .fault(Fault::on_path("/", Effect::EchoTokenInHeader));
-    world
-        .sim
-        .fault(Fault::on_path("/", Effect::EchoTokenInBody));
+    world.sim.fault(Fault::on_path("/", Effect::EchoTokenInHeader));
+    world.sim.fault(Fault::on_path("/", Effect::EchoTokenInBody));
     let url = world.org.instance_url();
     assert_eq!(get(&url, LIMITS, token).await.header("x-echo"), token);
-    assert!(
-        get(&url, LIMITS, token)
-            .await
-            .text()
-            .contains(token.as_str())
-    );
+    assert!(get(&url, LIMITS, token).await.text().contains(token.as_str()));
 }
 
 #[tokio::test]
@@ -169,29 +136,15 @@ async fn the_record_holds_what_arrived_byte_for_byte() {
     let world = World::new(AppOptions::default()).await;
     let path = "/services/apexrest/sink?x=a%2Fb+c%C3%A9";
     let bearer = format!("Bearer {}", world.tokens.access_token);
-    let headers = [
-        ("authorization", bearer.as_str()),
-        ("orgpass-tenant", "acme"),
-    ];
+    let headers = [("authorization", bearer.as_str()), ("orgpass-tenant", "acme")];
     let url = format!("{}{path}", world.org.instance_url());
-    let answer = send("PUT", &url, &headers, Bytes::from_static(b"abc"))
-        .await
-        .unwrap();
+    let answer = send("PUT", &url, &headers, Bytes::from_static(b"abc")).await.unwrap();
     assert_eq!(answer.json()["length"], 3);
-    assert_eq!(
-        answer.json()["sha256"],
-        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-    );
-    let request = &world
-        .sim
-        .wait_for(|request| request.status.is_some(), 1)
-        .await[0];
+    assert_eq!(answer.json()["sha256"], "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    let request = &world.sim.wait_for(|request| request.status.is_some(), 1).await[0];
     assert_eq!(request.path_and_query, path);
     assert_eq!(request.org.as_deref(), Some(world.org.org_id()));
-    assert_eq!(
-        request.access_token.as_deref(),
-        Some(world.tokens.access_token.as_str())
-    );
+    assert_eq!(request.access_token.as_deref(), Some(world.tokens.access_token.as_str()));
     assert_eq!(request.header("Orgpass-Tenant"), Some("acme"));
     assert_eq!(request.body.as_deref(), Some(b"abc".as_slice()));
     assert!(request.body_complete);

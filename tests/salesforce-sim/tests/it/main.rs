@@ -27,13 +27,7 @@ impl World {
         let org = sim.create_org(OrgOptions::default());
         let user = sim.create_user(&org, "ana@acme.example");
         let tokens = sim.authorize(&app, &user);
-        Self {
-            sim,
-            app,
-            org,
-            user,
-            tokens,
-        }
+        Self { sim, app, org, user, tokens }
     }
 
     /// The status of a plain call to the org with this access token.

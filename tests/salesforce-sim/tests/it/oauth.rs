@@ -24,33 +24,20 @@ async fn presenting_a_rotated_token_again_revokes_the_whole_family() {
     assert_ne!(second.refresh_token, world.tokens.refresh_token);
     assert_eq!(world.call(&second.access_token).await, 200);
 
-    let again = refresh(&world.sim, &world.app, &world.tokens.refresh_token)
-        .await
-        .unwrap();
+    let again = refresh(&world.sim, &world.app, &world.tokens.refresh_token).await.unwrap();
     assert_eq!((again.status.as_u16(), again.json()), (400, dead()));
     assert_eq!(world.sim.spent_tokens_presented(), 1);
     assert_eq!(world.call(&second.access_token).await, 401);
-    let newest = refresh(&world.sim, &world.app, &second.refresh_token)
-        .await
-        .unwrap();
+    let newest = refresh(&world.sim, &world.app, &second.refresh_token).await.unwrap();
     assert_eq!(newest.json(), dead());
-    assert_eq!(
-        (world.sim.exchanges(), world.sim.successful_exchanges()),
-        (3, 1)
-    );
+    assert_eq!((world.sim.exchanges(), world.sim.successful_exchanges()), (3, 1));
 }
 
 #[tokio::test]
 async fn without_rotation_a_refresh_brings_no_refresh_token() {
-    let world = World::new(AppOptions {
-        rotation: false,
-        ..AppOptions::default()
-    })
-    .await;
+    let world = World::new(AppOptions { rotation: false, ..AppOptions::default() }).await;
     for _ in 0..2 {
-        let answer = refresh(&world.sim, &world.app, &world.tokens.refresh_token)
-            .await
-            .unwrap();
+        let answer = refresh(&world.sim, &world.app, &world.tokens.refresh_token).await.unwrap();
         let body = answer.json();
         assert!(body.get("refresh_token").is_none());
         assert!(body.get("expires_in").is_none());
@@ -69,14 +56,9 @@ async fn a_refresh_token_in_use_is_refused_to_everybody_else() {
         async move { refresh(&sim, &app, &token).await.unwrap() }
     });
     held.wait_held(1).await;
-    let second = refresh(&world.sim, &world.app, &world.tokens.refresh_token)
-        .await
-        .unwrap();
+    let second = refresh(&world.sim, &world.app, &world.tokens.refresh_token).await.unwrap();
     assert_eq!(second.status, 400);
-    assert_eq!(
-        second.json()["error_description"],
-        "token request is already being processed"
-    );
+    assert_eq!(second.json()["error_description"], "token request is already being processed");
     assert_eq!(world.sim.simultaneous_uses(), 1);
     held.release();
     assert_eq!(first.await.unwrap().status, 200);
@@ -90,9 +72,7 @@ async fn the_sixth_approval_silently_revokes_the_oldest() {
     assert_eq!(world.call(&world.tokens.access_token).await, 200);
     let sixth = approve();
     assert_eq!(world.call(&world.tokens.access_token).await, 401);
-    let oldest = refresh(&world.sim, &world.app, &world.tokens.refresh_token)
-        .await
-        .unwrap();
+    let oldest = refresh(&world.sim, &world.app, &world.tokens.refresh_token).await.unwrap();
     assert_eq!(oldest.json(), dead());
     assert_eq!(world.call(&others[0].access_token).await, 200);
     assert_eq!(world.call(&sixth.access_token).await, 200);
@@ -104,9 +84,7 @@ async fn a_refresh_token_dies_after_thirty_idle_days() {
     world.sim.advance(DAY * 29);
     let next = refreshed(&world.sim, &world.app, &world.tokens.refresh_token).await;
     world.sim.advance(DAY * 30);
-    let late = refresh(&world.sim, &world.app, &next.refresh_token)
-        .await
-        .unwrap();
+    let late = refresh(&world.sim, &world.app, &next.refresh_token).await.unwrap();
     assert_eq!(late.json(), dead());
 }
 
@@ -114,11 +92,7 @@ async fn a_refresh_token_dies_after_thirty_idle_days() {
 async fn each_wrong_credential_is_refused_in_its_own_words() {
     let world = World::new(AppOptions::default()).await;
     let cases = [
-        (
-            "nobody",
-            world.app.client_secret.as_str(),
-            "invalid_client_id",
-        ),
+        ("nobody", world.app.client_secret.as_str(), "invalid_client_id"),
         (world.app.client_id.as_str(), "wrong", "invalid_client"),
     ];
     for (client_id, secret, error) in cases {
@@ -129,15 +103,10 @@ async fn each_wrong_credential_is_refused_in_its_own_words() {
             ("refresh_token", &world.tokens.refresh_token),
         ];
         let answer = token_request(&world.sim, &form).await.unwrap();
-        assert_eq!(
-            (answer.status.as_u16(), &answer.json()["error"]),
-            (400, &json!(error))
-        );
+        assert_eq!((answer.status.as_u16(), &answer.json()["error"]), (400, &json!(error)));
     }
     world.sim.deactivate(&world.user);
-    let inactive = refresh(&world.sim, &world.app, &world.tokens.refresh_token)
-        .await
-        .unwrap();
+    let inactive = refresh(&world.sim, &world.app, &world.tokens.refresh_token).await.unwrap();
     assert_eq!(inactive.json()["error_description"], "inactive user");
     assert_eq!(world.call(&world.tokens.access_token).await, 401);
 }
@@ -154,19 +123,13 @@ async fn code(world: &World, challenge: Option<&str>) -> Result<String, String> 
     if let Some(challenge) = challenge {
         query.append_pair("code_challenge", challenge);
     }
-    let url = format!(
-        "{}/services/oauth2/authorize?{}",
-        world.sim.url(),
-        query.finish()
-    );
+    let url = format!("{}/services/oauth2/authorize?{}", world.sim.url(), query.finish());
     let answer = send("GET", &url, &[], "").await.unwrap();
     assert_eq!(answer.status, 302, "{}", answer.text());
     let location = url::Url::parse(answer.header("location")).unwrap();
     let value = |name: &str| {
         let mut pairs = location.query_pairs();
-        pairs
-            .find(|(known, _)| known == name)
-            .map(|(_, value)| value.into_owned())
+        pairs.find(|(known, _)| known == name).map(|(_, value)| value.into_owned())
     };
     assert_eq!(value("state").as_deref(), Some("9f2c"));
     value("code").ok_or_else(|| value("error_description").unwrap())
@@ -195,10 +158,7 @@ async fn a_code_needs_its_verifier_and_works_once() {
     assert_eq!(world.call(access_token).await, 200);
 
     let (status, refused) = redeem(&world, &first, VERIFIER).await;
-    assert_eq!(
-        (status, &refused["error_description"]),
-        (400, &json!("expired authorization code"))
-    );
+    assert_eq!((status, &refused["error_description"]), (400, &json!("expired authorization code")));
 
     let other = code(&world, Some(CHALLENGE)).await.unwrap();
     let (status, refused) = redeem(&world, &other, "another-verifier").await;

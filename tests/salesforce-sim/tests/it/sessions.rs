@@ -45,67 +45,33 @@ async fn each_api_family_says_dead_in_its_dialect_gzip_and_plain() {
     let bearer = format!("oAuth {token}");
     let at = |path: &str| format!("{}{path}", world.org.instance_url());
 
-    let rest = send("GET", &at(LIMITS), &[("authorization", &bearer)], "")
-        .await
-        .unwrap();
+    let rest = send("GET", &at(LIMITS), &[("authorization", &bearer)], "").await.unwrap();
     assert_eq!(rest.status, 401);
-    assert_eq!(
-        rest.json(),
-        json!([{"message": "Session expired or invalid", "errorCode": "INVALID_SESSION_ID"}])
-    );
+    assert_eq!(rest.json(), json!([{"message": "Session expired or invalid", "errorCode": "INVALID_SESSION_ID"}]));
 
-    let headers = [
-        ("authorization", bearer.as_str()),
-        ("accept-encoding", "gzip, deflate"),
-    ];
+    let headers = [("authorization", bearer.as_str()), ("accept-encoding", "gzip, deflate")];
     let packed = send("GET", &at(LIMITS), &headers, "").await.unwrap();
     assert_eq!(packed.header("content-encoding"), "gzip");
     let mut plain = String::new();
-    flate2::read::GzDecoder::new(&*packed.body)
-        .read_to_string(&mut plain)
-        .unwrap();
+    flate2::read::GzDecoder::new(&*packed.body).read_to_string(&mut plain).unwrap();
     assert_eq!(plain, rest.text());
 
-    let headers = [
-        ("x-sfdc-session", token.as_str()),
-        ("content-type", "application/json"),
-    ];
-    let bulk = send("POST", &at("/services/async/66.0/job"), &headers, "{}")
-        .await
-        .unwrap();
+    let headers = [("x-sfdc-session", token.as_str()), ("content-type", "application/json")];
+    let bulk = send("POST", &at("/services/async/66.0/job"), &headers, "{}").await.unwrap();
     assert_eq!(bulk.status, 400);
-    assert_eq!(
-        bulk.json(),
-        json!({"exceptionCode": "InvalidSessionId", "exceptionMessage": "Invalid session id"})
-    );
+    assert_eq!(bulk.json(), json!({"exceptionCode": "InvalidSessionId", "exceptionMessage": "Invalid session id"}));
 
-    let identity = get(
-        &world.org.instance_url(),
-        "/services/oauth2/userinfo",
-        token,
-    )
-    .await;
-    assert_eq!(
-        (identity.status.as_u16(), identity.text()),
-        (403, "Bad_OAuth_Token")
-    );
+    let identity = get(&world.org.instance_url(), "/services/oauth2/userinfo", token).await;
+    assert_eq!((identity.status.as_u16(), identity.text()), (403, "Bad_OAuth_Token"));
 
-    let dead = world
-        .sim
-        .requests()
-        .iter()
-        .filter(|request| request.dead)
-        .count();
+    let dead = world.sim.requests().iter().filter(|request| request.dead).count();
     assert_eq!(dead, 4);
 }
 
 #[tokio::test]
 async fn a_token_is_good_at_its_own_org_only() {
     let world = World::new(AppOptions::default()).await;
-    let other = world.sim.create_org(OrgOptions {
-        name: "globex".to_owned(),
-        ..OrgOptions::default()
-    });
+    let other = world.sim.create_org(OrgOptions { name: "globex".to_owned(), ..OrgOptions::default() });
     let foreign = get(&other.instance_url(), LIMITS, &world.tokens.access_token).await;
     assert_eq!(foreign.status, 401);
     assert!(world.sim.requests()[0].foreign_token);
@@ -121,10 +87,7 @@ async fn an_ip_restriction_refuses_fresh_tokens_of_one_family_or_all() {
         let fresh = world.sim.authorize(&world.app, &world.user);
         let url = world.org.instance_url();
         let answer = get(&url, "/services/oauth2/userinfo", &fresh.access_token).await;
-        (
-            world.call(&fresh.access_token).await,
-            answer.status.as_u16(),
-        )
+        (world.call(&fresh.access_token).await, answer.status.as_u16())
     };
     world.sim.restrict_ip(&world.org, Some(ApiFamily::Rest));
     assert_eq!(userinfo().await, (401, 200));
@@ -144,16 +107,8 @@ async fn a_moved_org_answers_at_its_new_host_and_not_at_the_old() {
     assert_eq!(world.call(token).await, 200);
     assert_eq!(get(&old, LIMITS, token).await.status, 401);
 
-    world
-        .sim
-        .move_org_leaving(&world.org, OldInstance::Redirects);
+    world.sim.move_org_leaving(&world.org, OldInstance::Redirects);
     let moved = get(&old, "/services/data/v67.0/query?q=a%2Fb", token).await;
     assert_eq!(moved.status, 301);
-    assert_eq!(
-        moved.header("location"),
-        format!(
-            "{}/services/data/v67.0/query?q=a%2Fb",
-            world.org.instance_url()
-        )
-    );
+    assert_eq!(moved.header("location"), format!("{}/services/data/v67.0/query?q=a%2Fb", world.org.instance_url()));
 }

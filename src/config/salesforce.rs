@@ -1,0 +1,36 @@
+//! Section `[salesforce]`: which hosts may be called, and how.
+
+use std::time::Duration;
+
+use crate::salesforce::hosts::TrustedHosts;
+use crate::settings::Section;
+use crate::transport::{Settings, Transport};
+
+/// Bundles of every public root have a quarter of this.
+const MAX_CA_BYTES: u64 = 1 << 20;
+
+/// Takes the keys of `[salesforce]`: the outbound client's settings, and the extra roots in PEM.
+pub(super) fn read(mut section: Section<'_>) -> (Settings, Option<Vec<u8>>) {
+    let seconds = Duration::from_secs;
+    let settings = Settings {
+        trusted_hosts: TrustedHosts::new(section.list("trusted_hosts")),
+        allow_private_addresses: section.flag_or("allow_private_addresses", false),
+        // Dialling and an exchange together must end within the 45 s that a lease lives.
+        connect_timeout: section.duration_or("connect_timeout", seconds(10), Duration::from_millis(50)..=seconds(15)),
+        exchange_timeout: section.duration_or("exchange_timeout", seconds(30), Duration::from_millis(50)..=seconds(30)),
+        idle_timeout: section.duration_or("idle_timeout", seconds(60), Duration::ZERO..=seconds(600)),
+        max_idle: usize::try_from(section.integer_or("max_idle", 64, 0..=10_000)).expect("at most ten thousand"),
+    };
+    let file = section.file("ca_file");
+    let roots = file.and_then(|file| {
+        super::read_bounded(&file, MAX_CA_BYTES)
+            .map(String::into_bytes)
+            .map_err(|error| section.fault("ca_file", format_args!("cannot read {}: {error}", file.display())))
+            .ok()
+    });
+    if let Some(Err(error)) = roots.as_deref().map(|pem| Transport::new(settings.clone(), Some(pem), 1)) {
+        section.fault("ca_file", error);
+    }
+    section.finish();
+    (settings, roots)
+}

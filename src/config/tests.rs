@@ -1,0 +1,181 @@
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::vault::new_key_line;
+
+const KEYS: &str = "[vault]\nsession_keys_file = \"session.keys\"\ngrant_keys_file = \"grant.keys\"\n";
+
+/// A folder with two key files that only the owner can read.
+fn folder() -> TempDir {
+    let folder = TempDir::new().unwrap();
+    for name in ["session.keys", "grant.keys"] {
+        write(&folder, name, &new_key_line(), 0o600);
+    }
+    folder
+}
+
+fn write(folder: &TempDir, name: &str, text: &str, mode: u32) {
+    let path = folder.path().join(name);
+    fs::write(&path, text).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+fn faults(folder: &TempDir, text: &str) -> Vec<Fault> {
+    Config::from_toml(text, folder.path()).expect_err(text).faults
+}
+
+fn env(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+#[test]
+fn key_files_alone_are_a_configuration() {
+    let folder = folder();
+    let config = Config::from_toml(KEYS, folder.path()).unwrap();
+    assert_eq!(config.store.url, StoreUrl::File(folder.path().join("orgpass.redb")));
+    assert_eq!(config.control, Some(folder.path().join("orgpass.redb.sock")));
+    assert_eq!(config.warnings, []);
+    assert!(config.vault().has_grant_keys());
+}
+
+#[test]
+fn each_fault_names_its_key_and_the_remedy() {
+    let folder = folder();
+    write(&folder, "bad.keys", "# keys\nnot a key\n", 0o600);
+    write(&folder, "bad.pem", "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n", 0o644);
+    for (text, key, words) in [
+        ("[proxi]", "proxi", "did you mean proxy?"),
+        ("[whatever]", "whatever", "known here: proxy, ops"),
+        ("listen = 1", "listen", "outside of any section"),
+        ("proxy = 1", "proxy", "written [proxy]"),
+        ("[hub]", "hub", "not in this version yet"),
+        ("[proxy]\nlisten = \"0.0.0.0:1\"", "proxy.listen", "loopback"),
+        ("[proxy]\ntoken_wiat = \"1s\"", "proxy.token_wiat", "did you mean token_wait?"),
+        ("[ops]\nlisten = \"here\"", "ops.listen", "address"),
+        ("[store]\nurl = \"mysql://h\"", "store.url", "rediss://"),
+        ("[store]\npassword_file = \"none\"", "store.password_file", "cannot read"),
+        ("[tokens]\ncooldown = 5", "tokens.cooldown", "span of time"),
+        ("[apps.a]\nclient_id = \"x\"\nclient_secret = \"S3CRET\"", "apps.a.client_secret", "client_secret_file?"),
+        ("[apps.a]", "apps.a.client_id", "consumer key"),
+        ("[apps.a]\nclient_id = \"x\"\nclient_secret_file = \"no\"", "apps.a.client_secret_file", "cannot read"),
+        ("[salesforce]\ntrusted_hosts = [\"https://x\"]", "salesforce.trusted_hosts", "host name"),
+        ("[salesforce]\nca_file = \"no.pem\"", "salesforce.ca_file", "cannot read"),
+        ("[salesforce]\nca_file = \"bad.pem\"", "salesforce.ca_file", "PEM"),
+        ("[salesforce]\nexchange_timeout = \"2m\"", "salesforce.exchange_timeout", "30s"),
+        ("[log]\nformat = \"xml\"", "log.format", "json, text"),
+        ("[log]\nlevel = \"loud\"", "log.level", "error, warn, info"),
+        ("[control]\nlisten = \"127.0.0.1:9\"", "control.listen", "unix:"),
+    ] {
+        let faults = faults(&folder, &format!("{text}\n{KEYS}"));
+        let fault = faults.iter().find(|fault| fault.key == key).unwrap_or_else(|| panic!("{text}: {faults:?}"));
+        assert!(fault.message.contains(words), "{text}: {fault:?}");
+        assert!(!fault.message.contains("S3CRET"), "{fault:?}");
+    }
+    for (text, key, words) in [
+        ("", "vault.session_keys_file", "orgpass keys new"),
+        ("[vault]\nsession_keys_file = \"session.keys\"", "vault.grant_keys_file", "embedded store"),
+        ("[vault]\nsession_keys_file = \"none\"", "vault.session_keys_file", "cannot read"),
+        ("[vault]\nsession_keys_file = \"bad.keys\"", "vault.session_keys_file", "line 2"),
+    ] {
+        let faults = faults(&folder, text);
+        let fault = faults.iter().find(|fault| fault.key == key).unwrap_or_else(|| panic!("{text}: {faults:?}"));
+        assert!(fault.message.contains(words), "{text}: {fault:?}");
+        assert!(!fault.message.contains("not a key\n"), "{fault:?}");
+    }
+}
+
+#[test]
+fn all_faults_are_reported_at_once() {
+    let folder = folder();
+    let error = Config::from_toml("[proxy]\nworkers = 0\n[log]\naccess = 3\n[nope]", folder.path()).unwrap_err();
+    let keys: Vec<_> = error.faults.iter().map(|fault| fault.key.as_str()).collect();
+    assert_eq!(keys, ["nope", "proxy.workers", "log.access", "vault.session_keys_file", "vault.grant_keys_file"]);
+    assert_eq!(error.to_string().lines().count(), 6);
+    assert!(error.to_string().contains("orgpass.toml: 5 faults\n  nope: "));
+}
+
+#[test]
+fn a_syntax_error_names_its_line_and_shows_nothing_of_it() {
+    let folder = folder();
+    for wrong in ["= S3CRET", "S3CRET", "= \"S3CRET", "= 3S3CRET", "= 'S3CRET' S3CRET", "= [S3CRET]", "= {S3CRET}"] {
+        let faults = faults(&folder, &format!("[apps.a]\nclient_secret {wrong}\n"));
+        assert_eq!(faults.len(), 1);
+        assert!(faults[0].key.starts_with("line "), "{faults:?}");
+        assert!(!format!("{faults:?}").contains("S3CRET"), "{faults:?}");
+    }
+}
+
+#[test]
+fn the_environment_goes_over_the_file() {
+    let folder = folder();
+    let file = folder.path().join("my.toml");
+    fs::write(&file, format!("{KEYS}[apps.My-App]\nclient_id = \"one\"\n[proxy]\nworkers = 2\n")).unwrap();
+    let variables = env(&[
+        ("ORGPASS_CONFIG", file.to_str().unwrap()),
+        ("ORGPASS_PROXY__WORKERS", "3"),
+        ("ORGPASS_APPS__MY_APP__CLIENT_ID", "two"),
+        ("ORGPASS_APPS__DEFAULT__CLIENT_ID", "three"),
+        ("ORGPASS_SALESFORCE__TRUSTED_HOSTS", "127.0.0.1, ::1"),
+        ("ORGPASS_STORE__URL", "redis://127.0.0.1:6379"),
+        // What Kubernetes injects for a service named orgpass.
+        ("ORGPASS_PORT", "tcp://10.0.0.1:8180"),
+        ("ORGPASS_PORT_8180_TCP__ADDR", "10.0.0.1"),
+        ("ORGPASS_SERVICE_HOST", "10.0.0.1"),
+    ]);
+    let config = Config::load(None, variables).unwrap();
+    assert_eq!(config.proxy.workers, 3);
+    assert_eq!(config.apps.get("My-App").unwrap().client_id, "two");
+    assert_eq!(config.apps.get("default").unwrap().client_id, "three");
+    assert!(config.transport.trusted_hosts.contains("::1"));
+    assert_eq!(config.store.url, StoreUrl::Redis("redis://127.0.0.1:6379".to_owned()));
+    assert_eq!(config.control, None, "with Redis there is a control socket only where it is named");
+}
+
+#[test]
+fn a_fault_from_the_environment_names_the_variable() {
+    let folder = folder();
+    let file = folder.path().join("orgpass.toml");
+    fs::write(&file, KEYS).unwrap();
+    let variables = env(&[("ORGPASS_PROXY__LISTNE", "x"), ("ORGPASS_HUB__LISTEN", "y")]);
+    let faults = Config::load(Some(&file), variables).unwrap_err().faults;
+    assert_eq!(faults.len(), 2);
+    assert_eq!(faults[0].key, "hub");
+    assert!(faults[1].message.ends_with("(set by ORGPASS_PROXY__LISTNE)"), "{faults:?}");
+}
+
+#[test]
+fn a_sidecar_without_grant_keys_starts_with_redis() {
+    let folder = folder();
+    let text = "[store]\nurl = \"redis://h\"\n[vault]\nsession_keys_file = \"session.keys\"";
+    assert!(!Config::from_toml(text, folder.path()).unwrap().vault().has_grant_keys());
+}
+
+#[test]
+fn a_file_that_was_named_must_exist() {
+    let folder = folder();
+    let missing = folder.path().join("missing.toml");
+    let error = Config::load(Some(&missing), []).unwrap_err();
+    assert!(error.to_string().contains("--config FILE"), "{error}");
+}
+
+#[test]
+fn secret_files_that_others_can_read_are_named() {
+    let folder = folder();
+    write(&folder, "grant.keys", &new_key_line(), 0o640);
+    write(&folder, "secret", "s", 0o604);
+    let text = format!("{KEYS}[apps.a]\nclient_id = \"x\"\nclient_secret_file = \"secret\"");
+    let config = Config::from_toml(&text, folder.path()).unwrap();
+    let keys: Vec<_> = config.warnings.iter().map(|warning| warning.key.as_str()).collect();
+    assert_eq!(keys, ["vault.grant_keys_file", "apps.a.client_secret_file"]);
+    assert!(config.warnings[0].message.contains("chmod 600"));
+}
+
+#[test]
+fn a_socket_path_that_the_kernel_would_refuse_is_refused_here() {
+    let folder = folder();
+    let text = format!("{KEYS}[control]\nlisten = \"unix:{}\"", "x".repeat(120));
+    assert_eq!(faults(&folder, &text)[0].key, "control.listen");
+}
