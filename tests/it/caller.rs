@@ -1,0 +1,132 @@
+//! A caller: an HTTP/1.1 client of the proxy that sends exactly what a test says.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+
+use crate::world::Seen;
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Sends calls to one proxy. What comes back is kept for the search for secrets.
+#[derive(Clone)]
+pub struct Caller {
+    address: SocketAddr,
+    seen: Seen,
+}
+
+/// A call being put together.
+pub struct Call {
+    caller: Caller,
+    request: Request<BoxBody<Bytes, Failure>>,
+}
+
+/// A whole answer.
+#[derive(Debug)]
+pub struct Reply {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+impl Caller {
+    pub fn new(address: SocketAddr, seen: Seen) -> Self {
+        Self { address, seen }
+    }
+
+    /// A call without any tag, to the proxy's own host name.
+    pub fn call(&self, method: Method, path: &str) -> Call {
+        let mut request = Request::new(Full::default().map_err(|never| match never {}).boxed());
+        *request.method_mut() = method;
+        *request.uri_mut() = path.parse().unwrap();
+        let host = HeaderValue::from_str(&self.address.to_string()).unwrap();
+        request.headers_mut().insert("host", host);
+        Call { caller: self.clone(), request }
+    }
+
+    pub fn get(&self, path: &str) -> Call {
+        self.call(Method::GET, path)
+    }
+
+    pub fn post(&self, path: &str, body: impl Into<Bytes>) -> Call {
+        self.call(Method::POST, path).body(Full::new(body.into()).map_err(|never| match never {}).boxed())
+    }
+}
+
+impl Call {
+    /// Tags the call with a tenant.
+    pub fn tenant(self, tenant: &str) -> Self {
+        self.header("orgpass-tenant", tenant)
+    }
+
+    /// Tags the call with a user.
+    pub fn user(self, user: &str) -> Self {
+        self.header("orgpass-user", user)
+    }
+
+    /// Adds a header, beside others of the same name.
+    pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
+        self.request.headers_mut().append(name, HeaderValue::from_bytes(value.as_ref()).unwrap());
+        self
+    }
+
+    /// Replaces a header.
+    pub fn set_header(mut self, name: &'static str, value: &str) -> Self {
+        self.request.headers_mut().insert(name, HeaderValue::from_str(value).unwrap());
+        self
+    }
+
+    /// Sends this body.
+    pub fn body(mut self, body: BoxBody<Bytes, Failure>) -> Self {
+        *self.request.body_mut() = body;
+        self
+    }
+
+    /// Sends the call on a connection of its own and waits for the head of the answer.
+    pub async fn start(self) -> Result<http::Response<Incoming>, Failure> {
+        let stream = tokio::net::TcpStream::connect(self.caller.address).await?;
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        tokio::spawn(connection);
+        let response = sender.send_request(self.request).await?;
+        self.caller.seen.add_headers(response.headers());
+        Ok(response)
+    }
+
+    /// Sends the call and reads the whole answer.
+    pub async fn send(self) -> Reply {
+        self.try_send().await.unwrap()
+    }
+
+    /// As [`Call::send`], where the answer may break off.
+    pub async fn try_send(self) -> Result<Reply, Failure> {
+        let seen = self.caller.seen.clone();
+        let (head, body) = self.start().await?.into_parts();
+        let body = body.collect().await?.to_bytes();
+        seen.add(&body);
+        Ok(Reply { status: head.status, headers: head.headers, body })
+    }
+}
+
+impl Reply {
+    /// A header's value as text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    /// The body as JSON.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {:?}", self.body))
+    }
+
+    /// The proxy's own error code, if the proxy refused.
+    pub fn error(&self) -> Option<&str> {
+        self.header("orgpass-error")
+    }
+}

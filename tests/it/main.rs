@@ -1,0 +1,6 @@
+//! The integration tests: Orgpass in this process, before a simulated Salesforce, over real sockets.
+#![allow(clippy::unwrap_used, reason = "a test that cannot set up its world has failed")]
+
+mod authenticating;
+mod caller;
+mod world;

@@ -1,0 +1,286 @@
+//! A world for one test: a simulated Salesforce, a store, and Orgpass in this process with its logs captured. When the
+//! world ends, everything that Orgpass wrote or answered is searched for every secret there was.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::{Arc, Mutex, OnceLock};
+
+use base64::Engine;
+use http::HeaderMap;
+use orgpass::app::App;
+use orgpass::config::Config;
+use orgpass::connection::{ConnectionKey, Generation, Status};
+use orgpass::secret::Secret;
+use orgpass::store::{Fingerprint, GrantKind, Head, NewRecord, Put, PutWhen, StoreTime};
+use orgpass::token::{GrantSecret, SessionSecret};
+use orgpass::vault::new_key_line;
+use salesforce_sim::{AppOptions, Org, OrgOptions, Simulator, Tokens, User};
+
+use crate::caller::Caller;
+
+/// Bytes that came out of Orgpass.
+#[derive(Clone, Default)]
+pub struct Seen(Arc<Mutex<Vec<u8>>>);
+
+impl Seen {
+    pub fn add(&self, bytes: &[u8]) {
+        let mut seen = self.0.lock().unwrap();
+        // Bodies of megabytes are the tests' own; secrets stand in small ones.
+        seen.extend_from_slice(&bytes[..bytes.len().min(1 << 20)]);
+        seen.push(b'\n');
+    }
+
+    pub fn add_headers(&self, headers: &HeaderMap) {
+        for (name, value) in headers {
+            self.add(&[name.as_str().as_bytes(), b": ", value.as_bytes()].concat());
+        }
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
+    }
+}
+
+impl Write for Seen {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Events of all worlds of this process: `tracing` has one subscriber.
+fn events() -> &'static Seen {
+    static EVENTS: OnceLock<Seen> = OnceLock::new();
+    EVENTS.get_or_init(|| {
+        let seen = Seen::default();
+        let writer = seen.clone();
+        let everything = orgpass::telemetry::Settings {
+            format: orgpass::access_log::Format::Text,
+            access: true,
+            level: "trace".to_owned(),
+        };
+        orgpass::telemetry::init(&everything, move || writer.clone());
+        seen
+    })
+}
+
+/// What a world is made of; the defaults are the common case.
+pub struct Options {
+    /// More lines for the configuration file.
+    pub config: String,
+    /// The simulated app.
+    pub app: AppOptions,
+    /// The store's URL, if not an embedded file.
+    pub store: Option<String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { config: String::new(), app: AppOptions::default(), store: None }
+    }
+}
+
+pub struct World {
+    pub sim: Simulator,
+    pub sim_app: salesforce_sim::App,
+    pub config: Config,
+    pub dir: tempfile::TempDir,
+    pub log: Seen,
+    pub seen: Seen,
+    orgpass: Option<App>,
+    keys: Vec<String>,
+}
+
+/// A connection with both its ends.
+pub struct Connected {
+    pub key: ConnectionKey,
+    pub org: Org,
+    pub user: User,
+    pub tokens: Tokens,
+}
+
+impl World {
+    pub async fn start() -> Self {
+        Self::with(Options::default()).await
+    }
+
+    pub async fn with(options: Options) -> Self {
+        tokio::task::spawn_blocking(|| Self::build(options)).await.unwrap()
+    }
+
+    fn build(options: Options) -> Self {
+        events();
+        let sim = Simulator::start_on_thread(false);
+        let sim_app = sim.create_app(options.app);
+        let dir = tempfile::tempdir().unwrap();
+        let keys: Vec<String> = (0..2).map(|_| new_key_line().to_string()).collect();
+        std::fs::write(dir.path().join("session.keys"), &keys[0]).unwrap();
+        std::fs::write(dir.path().join("grant.keys"), &keys[1]).unwrap();
+        std::fs::write(dir.path().join("client-secret"), &sim_app.client_secret).unwrap();
+        let config = Self::config(&sim, &sim_app, &options.config, options.store.as_deref(), dir.path());
+        let log = Seen::default();
+        let orgpass = App::start(&config, Box::new(log.clone())).unwrap();
+        let seen = Seen::default();
+        Self { sim, sim_app, config, dir, log, seen, orgpass: Some(orgpass), keys }
+    }
+
+    fn config(sim: &Simulator, app: &salesforce_sim::App, more: &str, store: Option<&str>, dir: &Path) -> Config {
+        let text = format!(
+            r#"
+            [vault]
+            session_keys_file = "session.keys"
+            grant_keys_file = "grant.keys"
+            [apps.default]
+            client_id = "{}"
+            client_secret_file = "client-secret"
+            login_url = "{}"
+            [salesforce]
+            trusted_hosts = ["127.0.0.1"]
+            "#,
+            app.client_id,
+            sim.url()
+        );
+        let mut table: toml::Table = text.parse().unwrap();
+        merge(&mut table, more.parse().unwrap());
+        let mut defaults: toml::Table =
+            "[proxy]\nlisten = \"127.0.0.1:0\"\n[ops]\nlisten = \"127.0.0.1:0\"".parse().unwrap();
+        if let Some(store) = store {
+            merge(&mut defaults, format!("[store]\nurl = \"{store}\"").parse().unwrap());
+        }
+        merge(&mut defaults, table);
+        Config::from_toml(&defaults.to_string(), dir).unwrap_or_else(|faults| panic!("{faults:?}"))
+    }
+
+    pub fn orgpass(&self) -> &App {
+        self.orgpass.as_ref().unwrap()
+    }
+
+    /// A caller of the proxy.
+    pub fn caller(&self) -> Caller {
+        Caller::new(self.orgpass().proxy_address().unwrap(), self.seen.clone())
+    }
+
+    /// A reader of the operators' listener.
+    pub fn operator(&self) -> Caller {
+        Caller::new(self.orgpass().ops_address(), self.seen.clone())
+    }
+
+    /// Connects a new org's user for a tenant, or a tenant's user.
+    pub async fn connect(&self, tenant: &str, user: Option<&str>) -> Connected {
+        let org = self.sim.create_org(OrgOptions { name: tenant.to_owned(), ..OrgOptions::default() });
+        let sim_user = self.sim.create_user(&org, &format!("ana@{tenant}.example"));
+        let tokens = self.sim.authorize(&self.sim_app, &sim_user);
+        let key = ConnectionKey::parse(tenant, user).unwrap();
+        self.store(&key, &tokens).await;
+        Connected { key, org, user: sim_user, tokens }
+    }
+
+    /// Writes a connection as an import would.
+    pub async fn store(&self, key: &ConnectionKey, tokens: &Tokens) {
+        let generation = Generation::first();
+        let (session, grant) = self.secrets_of(generation, tokens);
+        let head = Head {
+            status: Status::Active,
+            cause: None,
+            since: StoreTime(0),
+            generation,
+            fingerprint: grant.refresh_token.as_ref().map(Fingerprint::of),
+            attempt: None,
+            app: "default".to_owned(),
+            grant: GrantKind::RefreshToken,
+        };
+        let vault = self.config.vault();
+        let record = NewRecord {
+            head,
+            session: Some(session.seal(vault, key).unwrap()),
+            grant: grant.seal(vault, key).unwrap(),
+        };
+        let put = self.orgpass().engine().store.put(key, &record, PutWhen::Absent).await.unwrap();
+        assert_eq!(put, Put::Stored);
+    }
+
+    fn secrets_of(&self, generation: Generation, tokens: &Tokens) -> (SessionSecret, GrantSecret) {
+        let session = SessionSecret {
+            generation,
+            access_token: Secret::new(tokens.access_token.clone()),
+            instance_url: tokens.instance_url.clone(),
+            org_id: None,
+            user_id: None,
+            issued_at: None,
+        };
+        let grant = GrantSecret {
+            generation,
+            refresh_token: Some(Secret::new(tokens.refresh_token.clone())),
+            login_url: self.sim.url(),
+            org_id: None,
+            user_id: None,
+            spent: Vec::new(),
+        };
+        (session, grant)
+    }
+
+    /// One metric's value, zero if it was never counted. `name` is the whole series, with its labels.
+    pub async fn metric(&self, series: &str) -> f64 {
+        let text = self.operator().get("/metrics").send().await.body;
+        let text = std::str::from_utf8(&text).unwrap().to_owned();
+        text.lines().find_map(|line| line.strip_prefix(series)?.trim().parse().ok()).unwrap_or(0.0)
+    }
+
+    /// Stops Orgpass in order; true if nothing was cut short.
+    pub async fn stop(&mut self) -> bool {
+        let orgpass = self.orgpass.take().unwrap();
+        tokio::task::spawn_blocking(|| orgpass.stop()).await.unwrap()
+    }
+
+    fn search_for_secrets(&self) {
+        let mut secrets = self.sim.secrets();
+        secrets.extend(self.keys.iter().map(|line| line.split_once(':').unwrap().1.to_owned()));
+        let stored = std::fs::read(self.dir.path().join("orgpass.redb")).unwrap_or_default();
+        let places = [
+            ("the access log", self.log.text().into_bytes()),
+            ("an event", events().text().into_bytes()),
+            ("a response or metric", self.seen.text().into_bytes()),
+            ("the store", stored),
+        ];
+        for secret in &secrets {
+            for form in forms(secret) {
+                let finder = memchr::memmem::Finder::new(form.as_bytes());
+                for (place, bytes) in &places {
+                    assert!(finder.find(bytes).is_none(), "{place} contains a secret");
+                }
+            }
+        }
+    }
+}
+
+/// A secret as it is, in base64, and percent-encoded.
+fn forms(secret: &str) -> [String; 3] {
+    let percent: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+    [secret.to_owned(), base64::engine::general_purpose::STANDARD_NO_PAD.encode(secret), percent]
+}
+
+fn merge(into: &mut toml::Table, from: toml::Table) {
+    for (key, value) in from {
+        match (into.get_mut(&key), value) {
+            (Some(toml::Value::Table(known)), toml::Value::Table(more)) => merge(known, more),
+            (_, value) => {
+                into.insert(key, value);
+            }
+        }
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if let Some(orgpass) = self.orgpass.take() {
+            orgpass.begin_stop();
+        }
+        if !std::thread::panicking() {
+            self.search_for_secrets();
+        }
+    }
+}
