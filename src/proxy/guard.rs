@@ -5,6 +5,8 @@
 mod local_host;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod through_hyper;
 
 use http::header::{self, CONNECTION, CONTENT_LENGTH, EXPECT, HOST, ORIGIN, TRANSFER_ENCODING, UPGRADE};
 use http::request::Parts;
