@@ -228,3 +228,6 @@ fn misconfigured(cause: Option<Cause>, code: Option<&ErrorCode>) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,10 +1,23 @@
 //! Turns a `ProxyError` into a response in the API family's own form, so that a client library shows it to its user.
 
-use bytes::Bytes;
-use http::{HeaderMap, Response};
+#[cfg(test)]
+mod tests;
 
-use super::error::ProxyError;
+use bytes::Bytes;
+use http::header::{ACCEPT, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderMap, HeaderName, HeaderValue, Response};
+use serde::Serialize;
+
+use super::error::{Code, ProxyError};
 use crate::salesforce::ApiFamily;
+use crate::salesforce::api_families::ErrorForm;
+
+/// Tells the proxy's own errors from Salesforce's.
+const ORGPASS_ERROR: HeaderName = HeaderName::from_static("orgpass-error");
+
+// One client compares the JSON type as a whole, so it goes without a charset.
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const XML: HeaderValue = HeaderValue::from_static("application/xml");
 
 /// The form of an error response.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,12 +36,128 @@ pub enum ReplyForm {
 impl ReplyForm {
     /// Chooses the form by the family and by what the request's headers say it reads. Cheap: asked of every request,
     /// before its headers move on.
-    pub fn of(_family: Option<ApiFamily>, _headers: &HeaderMap) -> Self {
-        unimplemented!()
+    pub fn of(family: Option<ApiFamily>, headers: &HeaderMap) -> Self {
+        let accepted = headers.get(ACCEPT).and_then(|value| preference(value.as_bytes()));
+        match family.map_or(ErrorForm::Rest, |family| family.row().error_form) {
+            ErrorForm::Rest if accepted == Some(Media::Xml) => Self::RestXml,
+            ErrorForm::Rest => Self::RestJson,
+            ErrorForm::Bulk => {
+                let sent = headers.get(CONTENT_TYPE).and_then(|value| media(value.as_bytes()));
+                match sent.or(accepted) {
+                    Some(Media::Json) => Self::BulkJson,
+                    _ => Self::BulkXml,
+                }
+            }
+        }
+    }
+
+    fn content_type(self) -> HeaderValue {
+        match self {
+            Self::RestJson | Self::BulkJson => JSON,
+            Self::RestXml | Self::BulkXml => XML,
+        }
+    }
+
+    fn body(self, code: Code, message: &str) -> String {
+        let code = code.as_salesforce();
+        match self {
+            Self::RestJson => to_json(&[RestError { message, error_code: code }]),
+            Self::BulkJson => to_json(&BulkError { exception_code: code, exception_message: message }),
+            Self::RestXml => format!(
+                "{DECLARATION}<Errors><Error><errorCode>{code}</errorCode><message>{}</message></Error></Errors>",
+                escape(message)
+            ),
+            Self::BulkXml => format!(
+                "{DECLARATION}<error xmlns=\"http://www.force.com/2009/06/asyncapi/dataload\">\
+                 <exceptionCode>{code}</exceptionCode><exceptionMessage>{}</exceptionMessage></error>",
+                escape(message)
+            ),
+        }
     }
 }
 
 /// The response for an error.
-pub fn respond(_error: &ProxyError, _form: ReplyForm) -> Response<Bytes> {
-    unimplemented!()
+pub fn respond(error: &ProxyError, form: ReplyForm) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from(form.body(error.code(), &error.text())));
+    *response.status_mut() = error.status();
+    let headers = response.headers_mut();
+    headers.insert(ORGPASS_ERROR, HeaderValue::from_static(error.code().as_str()));
+    headers.insert(CONTENT_TYPE, form.content_type());
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(wait) = error.retry_after() {
+        headers.insert(RETRY_AFTER, wait.as_secs().into());
+    }
+    if let ProxyError::InvalidRequest(_) = error {
+        // Where one request's meaning is in doubt, so is where the next begins.
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+const DECLARATION: &str = r#"<?xml version="1.0" encoding="UTF-8"?>"#;
+
+#[derive(Serialize)]
+struct RestError<'a> {
+    message: &'a str,
+    #[serde(rename = "errorCode")]
+    error_code: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct BulkError<'a> {
+    exception_code: &'a str,
+    exception_message: &'a str,
+}
+
+fn to_json(body: &impl Serialize) -> String {
+    serde_json::to_string(body).expect("texts are always JSON")
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+/// The two forms that a body can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Media {
+    Json,
+    Xml,
+}
+
+fn media(value: &[u8]) -> Option<Media> {
+    let end = memchr::memchr(b';', value).unwrap_or(value.len());
+    let essence = value[..end].trim_ascii();
+    let is = |known: &[u8]| essence.eq_ignore_ascii_case(known);
+    if is(b"application/json") {
+        Some(Media::Json)
+    } else if is(b"application/xml") || is(b"text/xml") {
+        Some(Media::Xml)
+    } else {
+        None
+    }
+}
+
+/// Which of the two an `Accept` value names with the greater weight; the first of equals.
+fn preference(value: &[u8]) -> Option<Media> {
+    let mut best: Option<(Media, u16)> = None;
+    for range in value.split(|byte| *byte == b',') {
+        let Some(named) = media(range) else { continue };
+        let weight = weight(range);
+        if weight > best.map_or(0, |(_, most)| most) {
+            best = Some((named, weight));
+        }
+    }
+    best.map(|(named, _)| named)
+}
+
+/// The `q` of a media range in thousandths (RFC 9110, section 12.4.2); 1 if there is none, or none that can be read.
+fn weight(range: &[u8]) -> u16 {
+    let q = range.split(|byte| *byte == b';').skip(1).find_map(|parameter| {
+        let parameter = parameter.trim_ascii();
+        parameter.strip_prefix(b"q=").or_else(|| parameter.strip_prefix(b"Q="))
+    });
+    let number = q.and_then(|q| std::str::from_utf8(q).ok()?.parse::<f32>().ok());
+    // Bounded first: a float out of range, or no number, is cut to the nearest end.
+    number.map_or(1000, |number| (number.clamp(0.0, 1.0) * 1000.0) as u16)
 }

@@ -13,7 +13,7 @@ use std::str::FromStr;
 pub use special_addresses::is_special_address;
 use url_parts::UrlParts;
 
-/// Hosts of org APIs, each as the suffix after a non-empty name (`reference: salesforce-wire 1.5`, tier A).
+/// Hosts of org APIs, each as the suffix after a non-empty name (Salesforce's help page on domain names and its own CLI's list).
 const ORG_SUFFIXES: [&str; 6] = [
     ".my.salesforce.com",
     ".my.salesforce.mil",
@@ -36,11 +36,11 @@ pub struct Origin {
 }
 
 /// An org's API host: where the connection's token goes.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct InstanceUrl(Origin);
 
 /// A host whose token endpoint is asked: an org's own, or Salesforce's generic login hosts.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct LoginUrl(Origin);
 
 /// One host of `salesforce.trusted_hosts`, without scheme or port.
@@ -76,7 +76,7 @@ pub enum HostError {
     /// An address where a name is needed.
     #[error("must name a host, not an address; an address must be loopback and in salesforce.trusted_hosts")]
     Address,
-    /// A host of Salesforce that serves pages, or an internal one.
+    /// A host of Salesforce that only logs in or serves pages, or an internal one.
     #[error("is a host of Salesforce that serves no API; use the org's My Domain host, like acme.my.salesforce.com")]
     NoApi,
     /// Not a host of Salesforce.
@@ -87,14 +87,23 @@ pub enum HostError {
 impl InstanceUrl {
     /// Parses an `instance_url`; a trailing slash is allowed.
     pub fn parse(text: &str, trusted: &TrustedHosts) -> Result<Self, HostError> {
-        Origin::parse(text, trusted, is_org_host).map(Self)
+        Origin::parse(text, trusted, |host| match host {
+            _ if is_org_host(host) => Ok(()),
+            _ if LOGIN_HOSTS.contains(&host) => Err(HostError::NoApi),
+            _ => Err(HostError::NotSalesforce),
+        })
+        .map(Self)
     }
 }
 
 impl LoginUrl {
     /// Parses a login URL; a trailing slash is allowed.
     pub fn parse(text: &str, trusted: &TrustedHosts) -> Result<Self, HostError> {
-        Origin::parse(text, trusted, |host| is_org_host(host) || LOGIN_HOSTS.contains(&host)).map(Self)
+        Origin::parse(text, trusted, |host| {
+            let logs_in = is_org_host(host) || LOGIN_HOSTS.contains(&host);
+            logs_in.then_some(()).ok_or(HostError::NotSalesforce)
+        })
+        .map(Self)
     }
 }
 
@@ -145,7 +154,11 @@ impl Origin {
         &self.authority
     }
 
-    fn parse(text: &str, trusted: &TrustedHosts, is_own: impl Fn(&str) -> bool) -> Result<Self, HostError> {
+    fn parse(
+        text: &str,
+        trusted: &TrustedHosts,
+        check: impl Fn(&str) -> Result<(), HostError>,
+    ) -> Result<Self, HostError> {
         let parts = UrlParts::parse(text)?;
         let trusts = trusted.contains(&parts.host);
         let trusts_loopback = trusts && parts.is_loopback();
@@ -162,9 +175,7 @@ impl Origin {
             if serves_no_api(&parts.host) {
                 return Err(HostError::NoApi);
             }
-            if !is_own(&parts.host) {
-                return Err(HostError::NotSalesforce);
-            }
+            check(&parts.host)?;
         }
         let authority = parts.authority().into();
         Ok(Self { https: parts.https, port: parts.port, authority, host: parts.host.into() })
@@ -189,19 +200,7 @@ impl fmt::Display for InstanceUrl {
     }
 }
 
-impl fmt::Debug for InstanceUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
-    }
-}
-
 impl fmt::Display for LoginUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
-    }
-}
-
-impl fmt::Debug for LoginUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&self.0, f)
     }

@@ -30,7 +30,7 @@ macro_rules! texts {
 texts! {
     /// What is wrong with a request's form.
     RequestFault {
-        Version => "Only HTTP/1.1 is spoken here.",
+        Version => "Send the request as HTTP/1.1; no other version is spoken here.",
         Target => "The request target must be a path. Set Orgpass as the base URL, not as an HTTP proxy.",
         Method => "The methods CONNECT and TRACE are not relayed.",
         HostHeader => "Send exactly one Host header.",

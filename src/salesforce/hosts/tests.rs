@@ -78,7 +78,7 @@ fn what_is_not_exactly_an_orgs_host_is_refused_with_the_reason() {
         ("https://evilmy.salesforce.com", HostError::NotSalesforce),
         ("https://acme.my.salesforce.com.evil.example", HostError::NotSalesforce),
         ("https://evil-my-salesforce.com", HostError::NotSalesforce),
-        ("https://login.salesforce.com", HostError::NotSalesforce),
+        ("https://login.salesforce.com", HostError::NoApi),
         ("https://na.salesforce.com", HostError::NotSalesforce),
         ("https://s1x.salesforce.com", HostError::NotSalesforce),
         ("https://localhost", HostError::NotSalesforce),

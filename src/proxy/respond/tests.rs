@@ -1,0 +1,106 @@
+use http::StatusCode;
+use proptest::prelude::*;
+
+use super::*;
+use crate::connection::Cause;
+use crate::proxy::error::Unavailable;
+
+fn form(family: Option<ApiFamily>, lines: &[(HeaderName, &str)]) -> ReplyForm {
+    let mut headers = HeaderMap::new();
+    for (name, value) in lines {
+        headers.insert(name.clone(), HeaderValue::from_str(value).unwrap());
+    }
+    ReplyForm::of(family, &headers)
+}
+
+fn header(response: &Response<Bytes>, name: &str) -> Option<String> {
+    Some(response.headers().get(name)?.to_str().unwrap().to_owned())
+}
+
+#[test]
+fn the_form_is_the_one_that_the_caller_reads() {
+    let rest = Some(ApiFamily::Rest);
+    let bulk = Some(ApiFamily::Bulk);
+    for (family, lines, expected) in [
+        (None, vec![], ReplyForm::RestJson),
+        (rest, vec![], ReplyForm::RestJson),
+        (rest, vec![(ACCEPT, "*/*")], ReplyForm::RestJson),
+        (rest, vec![(ACCEPT, "application/xml")], ReplyForm::RestXml),
+        (rest, vec![(ACCEPT, "text/html, application/XML;q=0.9, application/json;q=0.8")], ReplyForm::RestXml),
+        (rest, vec![(ACCEPT, "application/xml;q=0.8, application/json")], ReplyForm::RestJson),
+        (rest, vec![(ACCEPT, "application/json, application/xml")], ReplyForm::RestJson),
+        (rest, vec![(ACCEPT, "application/xml;q=0")], ReplyForm::RestJson),
+        (rest, vec![(CONTENT_TYPE, "application/xml")], ReplyForm::RestJson),
+        (Some(ApiFamily::Identity), vec![(ACCEPT, "application/json")], ReplyForm::RestJson),
+        (bulk, vec![], ReplyForm::BulkXml),
+        (bulk, vec![(ACCEPT, "*/*")], ReplyForm::BulkXml),
+        (bulk, vec![(CONTENT_TYPE, "application/json; charset=UTF-8")], ReplyForm::BulkJson),
+        (bulk, vec![(ACCEPT, "application/json")], ReplyForm::BulkJson),
+        (bulk, vec![(CONTENT_TYPE, "text/csv"), (ACCEPT, "*/*")], ReplyForm::BulkXml),
+        (bulk, vec![(CONTENT_TYPE, "application/xml"), (ACCEPT, "application/json")], ReplyForm::BulkXml),
+    ] {
+        assert_eq!(form(family, &lines), expected, "{family:?} {lines:?}");
+    }
+}
+
+#[test]
+fn each_form_is_salesforces_own() {
+    let error = ProxyError::NotConnected;
+    for (form, kind, start) in [
+        (ReplyForm::RestJson, "application/json", r#"[{"message":"Nothing is connected"#),
+        (
+            ReplyForm::RestXml,
+            "application/xml",
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Errors><Error><errorCode>ORGPASS_NOT_CONNECTED</errorCode><message>Nothing",
+        ),
+        (
+            ReplyForm::BulkJson,
+            "application/json",
+            r#"{"exceptionCode":"ORGPASS_NOT_CONNECTED","exceptionMessage":"Nothing is connected"#,
+        ),
+        (
+            ReplyForm::BulkXml,
+            "application/xml",
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?><error xmlns=\"http://www.force.com/2009/06/asyncapi/dataload\"><exceptionCode>ORGPASS_NOT_CONNECTED</exceptionCode><exceptionMessage>Nothing",
+        ),
+    ] {
+        let response = respond(&error, form);
+        assert_eq!(response.status(), StatusCode::FORBIDDEN);
+        assert_eq!(header(&response, "content-type").as_deref(), Some(kind));
+        assert_eq!(header(&response, "orgpass-error").as_deref(), Some("not_connected"));
+        assert_eq!(header(&response, "cache-control").as_deref(), Some("no-store"));
+        assert_eq!(header(&response, "retry-after"), None);
+        let body = std::str::from_utf8(response.body()).unwrap();
+        assert!(body.starts_with(start), "{body}");
+    }
+}
+
+#[test]
+fn a_caller_is_told_when_sending_again_may_help() {
+    let error = ProxyError::TokenUnavailable(Unavailable::Store);
+    let response = respond(&error, ReplyForm::RestJson);
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(header(&response, "retry-after").as_deref(), Some("5"));
+}
+
+#[test]
+fn texts_are_escaped_in_every_form() {
+    let fault = ProxyError::Misconfigured { cause: Some(Cause::UserInactive), code: None };
+    let xml = respond(&fault, ReplyForm::BulkXml);
+    let body = std::str::from_utf8(xml.body()).unwrap();
+    assert!(body.contains("Setup &gt; Users"), "{body}");
+    let json = respond(&fault, ReplyForm::RestJson);
+    let parsed: serde_json::Value = serde_json::from_slice(json.body()).unwrap();
+    assert_eq!(parsed[0]["errorCode"], "ORGPASS_MISCONFIGURED");
+    assert_eq!(parsed[0]["message"], fault.text().as_ref());
+}
+
+proptest! {
+    #[test]
+    fn any_accept_header_is_read_without_panic(value in proptest::collection::vec(any::<u8>(), 0..80)) {
+        preference(&value);
+        let mut known = b"application/xml;q=".to_vec();
+        known.extend(value);
+        preference(&known);
+    }
+}

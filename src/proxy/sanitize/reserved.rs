@@ -1,0 +1,61 @@
+//! The names of headers that are not the other side's to set. `_` counts as `-`: servers behind gateways have taken the
+//! one for the other.
+
+/// Longest name, or beginning of one, that a reserved name can be.
+const MAX_FOLDED_BYTES: usize = 32;
+
+/// Whether a request header is a credential, a tag, or says who is calling: Orgpass alone decides about those.
+pub fn is_reserved(name: &str) -> bool {
+    folded(name, |name| {
+        matches!(
+            name,
+            "authorization"
+                | "cookie"
+                | "cookie2"
+                | "x-sfdc-session"
+                | "accesstoken"
+                | "instanceurl"
+                | "tenantid"
+                | "forwarded"
+                | "via"
+                | "x-real-ip"
+        ) || ["orgpass-", "proxy-", "x-forwarded-"].iter().any(|prefix| name.starts_with(prefix))
+    })
+}
+
+/// Whether a header is about one connection only (RFC 9110, section 7.6.1, and its customary extensions).
+pub(super) fn is_hop_by_hop(name: &str) -> bool {
+    matches!(name, "connection" | "keep-alive" | "te" | "trailer" | "transfer-encoding" | "upgrade" | "http2-settings")
+        || name.starts_with("proxy-")
+}
+
+/// Whether a response header would speak for the org's host where the caller sees this one, or for Orgpass.
+pub(super) fn speaks_for_the_orgs_host(name: &str) -> bool {
+    folded(name, |name| {
+        matches!(name, "set-cookie" | "set-cookie2" | "strict-transport-security" | "alt-svc")
+            || name.starts_with("public-key-pins")
+            || name.starts_with("orgpass-")
+    })
+}
+
+/// Whether a header's name spells a known one (lower case, with `-`), with `_` counting as `-`.
+pub fn spells(name: &str, known: &str) -> bool {
+    name.len() == known.len() && name.bytes().map(fold).eq(known.bytes())
+}
+
+fn fold(byte: u8) -> u8 {
+    if byte == b'_' { b'-' } else { byte.to_ascii_lowercase() }
+}
+
+/// Asks about a header's name in lower case with `_` folded into `-`. A longer name than any reserved one is cut: its beginning still
+/// decides.
+fn folded(name: &str, ask: impl Fn(&str) -> bool) -> bool {
+    if name.bytes().all(|byte| byte == fold(byte)) {
+        return ask(name);
+    }
+    let mut buffer = [0; MAX_FOLDED_BYTES];
+    for (slot, byte) in buffer.iter_mut().zip(name.bytes()) {
+        *slot = fold(byte);
+    }
+    std::str::from_utf8(&buffer[..name.len().min(MAX_FOLDED_BYTES)]).is_ok_and(ask)
+}
