@@ -4,6 +4,7 @@ mod connecting;
 mod exchanging;
 mod listing;
 mod places;
+mod sequences;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
