@@ -26,11 +26,7 @@ const BODY_LIMIT: usize = 16 << 20;
 /// What was asked for in vain, or how the request is wrong.
 type Refusal = (StatusCode, String);
 
-pub(crate) async fn serve(
-    shared: &Arc<Shared>,
-    parts: &Parts,
-    incoming: Incoming,
-) -> Response<Body> {
+pub(crate) async fn serve(shared: &Arc<Shared>, parts: &Parts, incoming: Incoming) -> Response<Body> {
     let answer = match Limited::new(incoming, BODY_LIMIT).collect().await {
         Err(error) => Err((StatusCode::BAD_REQUEST, error.to_string())),
         Ok(body) => {
@@ -43,10 +39,7 @@ pub(crate) async fn serve(
                 Method::POST => create::create(shared, name, &body)
                     .or_else(|| change::change(shared, name, &body))
                     .unwrap_or_else(|| Err(unknown(name))),
-                _ => Err((
-                    StatusCode::METHOD_NOT_ALLOWED,
-                    "GET, POST or DELETE".to_owned(),
-                )),
+                _ => Err((StatusCode::METHOD_NOT_ALLOWED, "GET, POST or DELETE".to_owned())),
             }
         }
     };
@@ -99,11 +92,8 @@ fn org_shown(world: &World, org_id: &str) -> Value {
 }
 
 fn shown(request: &RecordedRequest) -> Value {
-    let headers: Vec<(&str, String)> = request
-        .headers
-        .iter()
-        .map(|(name, value)| (name, String::from_utf8_lossy(value).into_owned()))
-        .collect();
+    let headers: Vec<(&str, String)> =
+        request.headers.iter().map(|(name, value)| (name, String::from_utf8_lossy(value).into_owned())).collect();
     let sha256 = request.body_sha256.iter();
     json!({
         "number": request.number,
@@ -129,11 +119,7 @@ fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
 }
 
 fn known_org(world: &World, org_id: &str) -> Result<(), Refusal> {
-    if world.orgs.contains_key(org_id) {
-        Ok(())
-    } else {
-        Err(missing("org"))
-    }
+    if world.orgs.contains_key(org_id) { Ok(()) } else { Err(missing("org")) }
 }
 
 fn missing(what: &str) -> Refusal {
@@ -141,8 +127,5 @@ fn missing(what: &str) -> Refusal {
 }
 
 fn unknown(name: &str) -> Refusal {
-    (
-        StatusCode::NOT_FOUND,
-        format!("no such control call: {name}"),
-    )
+    (StatusCode::NOT_FOUND, format!("no such control call: {name}"))
 }

@@ -60,9 +60,7 @@ pub(super) fn create(shared: &Shared, name: &str, body: &[u8]) -> Option<Result<
                     return Err(missing("app or user"));
                 }
             }
-            Ok(json!(
-                shared.authorize(&approval.client_id, &approval.user_id)
-            ))
+            Ok(json!(shared.authorize(&approval.client_id, &approval.user_id)))
         }),
         "records" => parsed(body).and_then(|new: NewRecords| {
             let mut world = shared.world();
@@ -85,9 +83,7 @@ pub(super) fn create(shared: &Shared, name: &str, body: &[u8]) -> Option<Result<
             if let Some(org_id) = new.org_id {
                 fault = fault.at_org(org_id);
             }
-            let number = shared
-                .faults
-                .add_numbered(fault.times(new.times.unwrap_or(1)));
+            let number = shared.faults.add_numbered(fault.times(new.times.unwrap_or(1)));
             json!({ "fault": number })
         }),
         _ => return None,
