@@ -171,7 +171,8 @@ impl App {
     /// Stops in order: no new connections, calls drain, exchanges end. True if nothing was cut short. Blocks.
     pub fn stop(mut self) -> bool {
         self.begin_stop();
-        let drained = self.workers.drain(..).map(|worker| worker.join().unwrap_or(false)).fold(true, |a, b| a && b);
+        let drained =
+            self.workers.drain(..).map(|worker| worker.join().unwrap_or(false)).fold(true, std::ops::BitAnd::bitand);
         let Some(runtime) = self.runtime.take() else { return drained };
         let settle = async { tokio::time::timeout(SETTLE_TIMEOUT, self.tokens.settle()).await.is_ok() };
         let settled = runtime.block_on(settle);

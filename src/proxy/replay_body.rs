@@ -278,6 +278,6 @@ impl Body for Sending {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.length.clone()
+        self.length
     }
 }

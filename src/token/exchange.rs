@@ -66,7 +66,7 @@ pub struct Obtained {
 
 /// What one pass over the steps came to.
 enum Step {
-    Done(Obtained),
+    Done(Box<Obtained>),
     Wait(Waiting),
 }
 
@@ -82,16 +82,16 @@ impl Exchanger {
     /// A generation that replaces `refused`: the stored one if it does, else one exchanged for. With nothing refused,
     /// the stored one, and an exchange only if there is none yet.
     pub async fn obtain(&self, key: &ConnectionKey, refused: Option<Generation>) -> Result<Obtained, TokenError> {
-        if refused.is_none() {
-            if let Some(stored) = self.load(key).await? {
-                return Ok(stored);
-            }
+        if refused.is_none()
+            && let Some(stored) = self.load(key).await?
+        {
+            return Ok(stored);
         }
         let deadline = Instant::now() + self.settings.wait;
         let mut pause = LOOK_AGAIN;
         loop {
             let waiting = match self.attempt(key, refused).await? {
-                Step::Done(obtained) => return Ok(obtained),
+                Step::Done(obtained) => return Ok(*obtained),
                 Step::Wait(waiting) => waiting,
             };
             pause = waiting.pause(pause);
@@ -116,7 +116,7 @@ impl Exchanger {
     async fn attempt(&self, key: &ConnectionKey, refused: Option<Generation>) -> Result<Step, TokenError> {
         let began = Instant::now();
         if let Some(adopted) = self.read_or_adopt(key, refused).await?.1 {
-            return Ok(Step::Done(adopted));
+            return Ok(Step::Done(Box::new(adopted)));
         }
         if !self.vault.has_grant_keys() {
             return Err(TokenError::unavailable(Unavailable::NoHub));
@@ -139,7 +139,7 @@ impl Exchanger {
     ) -> Result<Step, TokenError> {
         let (record, adopted) = self.read_or_adopt(key, refused).await?;
         if let Some(adopted) = adopted {
-            return Ok(Step::Done(adopted));
+            return Ok(Step::Done(Box::new(adopted)));
         }
         let grant = GrantSecret::open(&self.vault, key, &record.grant, record.head.generation)
             .map_err(|error| unopened(key, error))?;
@@ -269,7 +269,7 @@ impl Exchanger {
             }
         }
         match mismatch {
-            None => Ok(Step::Done(self.obtained(head, session, Some(Instant::now())))),
+            None => Ok(Step::Done(Box::new(self.obtained(head, session, Some(Instant::now()))))),
             Some(cause) => Err(TokenError::Misconfigured { cause, code: None }),
         }
     }
