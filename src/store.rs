@@ -89,7 +89,7 @@ pub enum IntentWrite {
     Changed,
     /// Another attempt's intent is open.
     Foreign(Intent),
-    /// Fewer replicas than `store.replicas` have it; it has been taken back.
+    /// Fewer replicas than `store.replicas` have it; it has been taken back, and what it replaced stands again.
     TooFewReplicas,
 }
 

@@ -138,22 +138,24 @@ impl Store for RedisStore {
         fingerprint: &Fingerprint,
         replaces: Option<&AttemptId>,
     ) -> Result<IntentWrite, StoreError> {
-        let call = scripts::write_intent(&Keys::of(key), owner, read, attempt, fingerprint, replaces);
+        let keys = Keys::of(key);
+        let call = scripts::write_intent(&keys, owner, read, attempt, fingerprint, replaces);
         let (said, enough) = self.call_and_wait(key, &call).await?;
         match said.word.as_str() {
             "written" if enough => Ok(IntentWrite::Written),
             "written" => {
-                self.clear_intent(key, attempt).await?;
+                // An intent that it replaced is still of unknown outcome.
+                self.call(key, &scripts::clear_intent(&keys, attempt, said.first())).await?;
                 Ok(IntentWrite::TooFewReplicas)
             }
             "lease lost" => Ok(IntentWrite::LeaseLost),
-            "foreign" => Ok(IntentWrite::Foreign(stored_head::parse_intent(key, said.first())?)),
+            "foreign" => Ok(IntentWrite::Foreign(stored_head::parse_intent(key, said.first().unwrap_or_default())?)),
             _ => Ok(IntentWrite::Changed),
         }
     }
 
     async fn clear_intent(&self, key: &ConnectionKey, attempt: &AttemptId) -> Result<(), StoreError> {
-        self.call(key, &scripts::clear_intent(&Keys::of(key), attempt)).await?;
+        self.call(key, &scripts::clear_intent(&Keys::of(key), attempt, None)).await?;
         Ok(())
     }
 

@@ -31,7 +31,7 @@ pub(super) fn explain(error: &RedisError) -> StoreError {
         ) => for_now(error),
         _ if matches!(error.code(), Some("WRONGPASS" | "NOAUTH")) => wrong_password(),
         _ if error.code().is_some_and(|code| FOR_NOW.contains(&code)) => for_now(error),
-        _ if error.detail().is_some_and(|detail| detail.starts_with("max number of clients")) => {
+        _ if has_no_connection_left(error) => {
             StoreError::Unavailable("Redis has no connection left; raise its maxclients".to_owned())
         }
         _ => StoreError::Refused(format!("Redis answers {}", error.code().unwrap_or(error.category()))),
@@ -47,7 +47,7 @@ pub(super) fn wants_new_connection(error: &RedisError) -> bool {
         ErrorKind::Server(ServerErrorKind::BusyLoading | ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown) => {
             true
         }
-        _ => matches!(error.code(), Some("WRONGPASS" | "NOAUTH")) || explain_is_for_now(error),
+        _ => matches!(error.code(), Some("WRONGPASS" | "NOAUTH")) || has_no_connection_left(error),
     }
 }
 
@@ -56,8 +56,8 @@ pub(super) fn too_old(version: &str) -> StoreError {
     StoreError::Refused(format!("Redis is version {version}, and 7 or newer is needed; upgrade it"))
 }
 
-fn explain_is_for_now(error: &RedisError) -> bool {
-    matches!(explain(error), StoreError::Unavailable(_))
+fn has_no_connection_left(error: &RedisError) -> bool {
+    error.detail().is_some_and(|detail| detail.starts_with("max number of clients"))
 }
 
 fn wrong_password() -> StoreError {

@@ -33,8 +33,8 @@ impl Said {
     }
 
     /// The row in first place, unread.
-    pub(super) fn first(&self) -> &[u8] {
-        self.new.as_deref().unwrap_or_default()
+    pub(super) fn first(&self) -> Option<&[u8]> {
+        self.new.as_deref()
     }
 
     /// Fails if the script could not read what it found.
@@ -115,9 +115,13 @@ pub(super) fn write_intent(
     Call(call)
 }
 
-pub(super) fn clear_intent(keys: &Keys, attempt: &AttemptId) -> Call {
+/// Removes the intent of `attempt`, or puts back the one that stood there before it.
+pub(super) fn clear_intent(keys: &Keys, attempt: &AttemptId, before: Option<&[u8]>) -> Call {
     let mut call = CLEAR_INTENT.prepare_invoke();
     call.key(keys.intent()).arg(attempt.as_str());
+    if let Some(before) = before {
+        call.arg(before);
+    }
     Call(call)
 }
 

@@ -91,8 +91,9 @@ impl RedisChild {
         command.exec(&mut self.raw()).expect("the server does as it is told");
     }
 
-    /// Deletes everything in it.
+    /// Deletes everything in it, scripts too.
     pub fn flush(&self) {
+        redis::cmd("SCRIPT").arg("FLUSH").exec(&mut self.raw()).expect("the server does as it is told");
         redis::cmd("FLUSHALL").exec(&mut self.raw()).expect("the server does as it is told");
     }
 

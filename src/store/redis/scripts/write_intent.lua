@@ -7,4 +7,4 @@ local open_text, open = intent_at(KEYS[3])
 if open_text and not open then return {'corrupt intent', false, false} end
 if open and open.attempt ~= attempt and open.attempt ~= replaces then return {'foreign', open_text, false} end
 redis.call('SET', KEYS[3], cjson.encode({attempt = attempt, fingerprint = fingerprint, at = now()}))
-return {'written', false, false}
+return {'written', open_text or false, false}
