@@ -193,6 +193,11 @@ impl Generation {
         Self { number: self.number + 1, ..self }
     }
 
+    /// Whether `self` is a later generation of the same authorization as `other`.
+    pub fn supersedes_in_epoch(self, other: Self) -> bool {
+        self.epoch == other.epoch && self.number > other.number
+    }
+
     /// A value from 0 to 255 that differs between generations at random: spreads work on many connections over time.
     pub fn jitter(self) -> u8 {
         self.epoch.0.wrapping_add(self.number.wrapping_mul(151)).to_le_bytes()[0]

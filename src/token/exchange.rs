@@ -102,11 +102,11 @@ impl Exchanger {
         }
     }
 
-    /// The stored generation, by one read; `None` if the connection has no session yet.
+    /// The stored generation, by one read; `None` if the connection has no session that may be used.
     pub async fn load(&self, key: &ConnectionKey) -> Result<Option<Obtained>, TokenError> {
         let row = self.store.read(key).await.map_err(unreadable)?.ok_or(TokenError::NotConnected)?;
         refuse_if_ended(&row.head)?;
-        let Some(sealed) = &row.session else { return Ok(None) };
+        let Some(sealed) = row.session.as_ref().filter(|_| may_be_served(&row.head)) else { return Ok(None) };
         let session =
             SessionSecret::open(&self.vault, key, sealed, row.head.generation).map_err(|error| unopened(key, error))?;
         Ok(Some(self.obtained(row.head, session, None)))
@@ -330,7 +330,8 @@ impl Exchanger {
         let record = self.store.read_record(key).await.map_err(unreadable)?.ok_or(TokenError::NotConnected)?;
         refuse_if_ended(&record.head)?;
         let newer = refused.is_none_or(|old| record.head.generation.supersedes(old));
-        let Some(sealed) = record.session.as_ref().filter(|_| newer) else { return Ok((record, None)) };
+        let serves = newer && may_be_served(&record.head);
+        let Some(sealed) = record.session.as_ref().filter(|_| serves) else { return Ok((record, None)) };
         let session = SessionSecret::open(&self.vault, key, sealed, record.head.generation)
             .map_err(|error| unopened(key, error))?;
         self.metrics.adopted.inc();
@@ -364,6 +365,11 @@ fn refuse_if_ended(head: &Head) -> Result<(), TokenError> {
         Status::Reauthorize => Err(TokenError::Reauthorize(head.cause.unwrap_or(Cause::Revoked))),
         Status::Active | Status::Checking | Status::Misconfigured => Ok(()),
     }
+}
+
+/// Whether the stored session may be used: not if its token response did not belong to the connection.
+fn may_be_served(head: &Head) -> bool {
+    !matches!(head.cause, Some(Cause::OrgMismatch | Cause::HostNotAllowed | Cause::SignatureWrong))
 }
 
 /// An intent found open means that its outcome is unknown. It may still be under way; later it is sent again, until

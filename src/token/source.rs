@@ -232,6 +232,11 @@ impl TokenSource {
         let Obtained { head, session, stored, session_time } = obtained;
         let session = Arc::new(self.ready(&session, stored)?);
         let mut state = slot.state();
+        if let Some(held) = slot.session().as_ref().filter(|held| held.generation.supersedes_in_epoch(head.generation))
+        {
+            // Somebody was faster, with a later generation.
+            return Ok(Arc::clone(held));
+        }
         self.note_head(slot, &mut state, &head);
         state.lifetime.configure(session_time);
         slot.set_session(Some(Arc::clone(&session)));
