@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 
 const LONG: Duration = Duration::from_secs(600);
-const CASES: u32 = 48;
+const CASES: u32 = 64;
 
 /// One operation, on few connections, tokens, attempts and owners, so that they meet.
 #[derive(Clone, Debug)]

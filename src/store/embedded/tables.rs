@@ -65,7 +65,13 @@ impl<'t> Tables<'t> {
                 self.drop_fingerprint(&name, gone)?;
             }
         }
-        for fingerprint in new.fingerprints() {
+        self.note_fingerprints(key, new)
+    }
+
+    /// Notes that the connection was seen with its tokens, last of all that were.
+    pub(super) fn note_fingerprints(&mut self, key: &ConnectionKey, row: &StoredHead) -> Result<(), StoreError> {
+        let name = key.encode();
+        for fingerprint in row.fingerprints() {
             self.fingerprint.insert(fingerprint.as_str(), name.as_str()).map_err(damage)?;
         }
         Ok(())

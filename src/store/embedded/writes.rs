@@ -86,7 +86,9 @@ impl Write<'_> {
             let Some(old) = tables.head(key)?.filter(|old| old.head.generation.epoch == commit.read.epoch) else {
                 return Ok(Committed::Superseded);
             };
-            if !old.knows(&commit.attempt) {
+            if old.knows(&commit.attempt) {
+                tables.note_fingerprints(key, &old)?;
+            } else {
                 if commit.spent.is_some() && commit.spent != old.head.fingerprint {
                     return Ok(Committed::Superseded);
                 }
@@ -136,9 +138,14 @@ impl Write<'_> {
                 PutWhen::At(generation) => Some(generation),
             };
             if found != expected {
-                // Found as it was to be written: an earlier try did it.
-                let done = found == Some(record.head.generation);
-                return Ok(if done { Put::Stored } else { Put::Conflict(old.map(|old| Box::new(old.head))) });
+                return match old {
+                    // Found as it was to be written: an earlier try did it.
+                    Some(old) if found == Some(record.head.generation) => {
+                        tables.note_fingerprints(key, &old)?;
+                        Ok(Put::Stored)
+                    }
+                    old => Ok(Put::Conflict(old.map(|old| Box::new(old.head)))),
+                };
             }
             let new = StoredHead::over(old.as_ref(), record.head, self.now);
             if old.as_ref().is_none_or(|old| old.head.generation.epoch != new.head.generation.epoch) {
