@@ -27,6 +27,9 @@ pub struct Call {
     request: Request<BoxBody<Bytes, Failure>>,
 }
 
+/// A connection of a caller that sends one call after the other on it.
+pub struct KeptConnection(http1::SendRequest<BoxBody<Bytes, Failure>>);
+
 /// A whole answer.
 #[derive(Debug)]
 pub struct Reply {
@@ -52,6 +55,14 @@ impl Caller {
 
     pub fn get(&self, path: &str) -> Call {
         self.call(Method::GET, path)
+    }
+
+    /// A connection that is kept for one call after the other.
+    pub async fn connect(&self) -> KeptConnection {
+        let stream = tokio::net::TcpStream::connect(self.address).await.unwrap();
+        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
+        tokio::spawn(connection);
+        KeptConnection(sender)
     }
 
     pub fn post(&self, path: &str, body: impl Into<Bytes>) -> Call {
@@ -91,10 +102,13 @@ impl Call {
 
     /// Sends the call on a connection of its own and waits for the head of the answer.
     pub async fn start(self) -> Result<http::Response<Incoming>, Failure> {
-        let stream = tokio::net::TcpStream::connect(self.caller.address).await?;
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        tokio::spawn(connection);
-        let response = sender.send_request(self.request).await?;
+        let mut connection = self.caller.connect().await;
+        self.start_on(&mut connection).await
+    }
+
+    async fn start_on(self, connection: &mut KeptConnection) -> Result<http::Response<Incoming>, Failure> {
+        connection.0.ready().await?;
+        let response = connection.0.send_request(self.request).await?;
         self.caller.seen.add_headers(response.headers());
         Ok(response)
     }
@@ -107,11 +121,41 @@ impl Call {
     /// As [`Call::send`], where the answer may break off.
     pub async fn try_send(self) -> Result<Reply, Failure> {
         let seen = self.caller.seen.clone();
-        let (head, body) = self.start().await?.into_parts();
-        let body = body.collect().await?.to_bytes();
-        seen.add(&body);
-        Ok(Reply { status: head.status, headers: head.headers, body })
+        read(self.start().await?, &seen).await
     }
+
+    /// As [`Call::send`], on a kept connection.
+    pub async fn send_on(self, connection: &mut KeptConnection) -> Reply {
+        let seen = self.caller.seen.clone();
+        let response = self.start_on(connection).await.unwrap();
+        read(response, &seen).await.unwrap()
+    }
+}
+
+async fn read(response: http::Response<Incoming>, seen: &Seen) -> Result<Reply, Failure> {
+    let (head, body) = response.into_parts();
+    let body = body.collect().await?.to_bytes();
+    seen.add(&body);
+    Ok(Reply { status: head.status, headers: head.headers, body })
+}
+
+/// Sends so many calls at once, each on a connection of its own, and waits for all answers.
+pub async fn crowd(size: usize, call: impl Fn() -> Call) -> Vec<Reply> {
+    let mut calls: tokio::task::JoinSet<Reply> = (0..size).map(|_| call().send()).collect();
+    let mut replies = Vec::with_capacity(size);
+    while let Some(reply) = calls.join_next().await {
+        replies.push(reply.unwrap());
+    }
+    replies
+}
+
+/// How many replies there are of each status, for one assertion about all of them.
+pub fn statuses(replies: &[Reply]) -> Vec<(u16, usize)> {
+    let mut counts = std::collections::BTreeMap::new();
+    for reply in replies {
+        *counts.entry(reply.status.as_u16()).or_default() += 1;
+    }
+    counts.into_iter().collect()
 }
 
 impl Reply {

@@ -1,6 +1,9 @@
 //! The integration tests: Orgpass in this process, before a simulated Salesforce, over real sockets.
 #![allow(clippy::unwrap_used, reason = "a test that cannot set up its world has failed")]
+#![allow(unreachable_pub, reason = "modules of one test binary")]
 
 mod authenticating;
+mod bodies;
 mod caller;
+mod exchanging;
 mod world;

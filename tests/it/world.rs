@@ -4,19 +4,26 @@
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
 use base64::Engine;
 use http::HeaderMap;
 use orgpass::app::App;
 use orgpass::config::Config;
-use orgpass::connection::{ConnectionKey, Generation, Status};
+use orgpass::connection::{Cause, ConnectionKey, Generation, Status};
 use orgpass::secret::Secret;
 use orgpass::store::{Fingerprint, GrantKind, Head, NewRecord, Put, PutWhen, StoreTime};
 use orgpass::token::{GrantSecret, SessionSecret};
 use orgpass::vault::new_key_line;
+use redis_child::RedisChild;
 use salesforce_sim::{AppOptions, Org, OrgOptions, Simulator, Tokens, User};
 
 use crate::caller::Caller;
+
+/// Between two looks at a condition.
+const POLL: Duration = Duration::from_millis(5);
+/// Far more than any condition takes on a loaded machine.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Bytes that came out of Orgpass.
 #[derive(Clone, Default)]
@@ -108,6 +115,15 @@ impl World {
         Self::with(Options::default()).await
     }
 
+    pub async fn on(redis: &RedisChild) -> Self {
+        Self::with(Options { store: Some(redis.url()), ..Options::default() }).await
+    }
+
+    /// With more lines in the configuration file.
+    pub async fn configured(config: &str) -> Self {
+        Self::with(Options { config: config.to_owned(), ..Options::default() }).await
+    }
+
     pub async fn with(options: Options) -> Self {
         tokio::task::spawn_blocking(|| Self::build(options)).await.unwrap()
     }
@@ -152,7 +168,9 @@ impl World {
             merge(&mut defaults, format!("[store]\nurl = \"{store}\"").parse().unwrap());
         }
         merge(&mut defaults, table);
-        Config::from_toml(&defaults.to_string(), dir).unwrap_or_else(|faults| panic!("{faults:?}"))
+        let file = dir.join("orgpass.toml");
+        std::fs::write(&file, defaults.to_string()).unwrap();
+        Config::load(Some(&file), []).unwrap_or_else(|faults| panic!("{faults:?}"))
     }
 
     pub fn orgpass(&self) -> &App {
@@ -230,6 +248,17 @@ impl World {
         text.lines().find_map(|line| line.strip_prefix(series)?.trim().parse().ok()).unwrap_or(0.0)
     }
 
+    /// Waits until the metric has this value.
+    pub async fn until_metric(&self, series: &str, value: f64) {
+        eventually(series, async || self.metric(series).await == value).await;
+    }
+
+    /// A connection's status and cause in the store.
+    pub async fn stored_status(&self, key: &ConnectionKey) -> (Status, Option<Cause>) {
+        let row = self.orgpass().engine().store.read(key).await.unwrap().unwrap();
+        (row.head.status, row.head.cause)
+    }
+
     /// Stops Orgpass in order; true if nothing was cut short.
     pub async fn stop(&mut self) -> bool {
         let orgpass = self.orgpass.take().unwrap();
@@ -255,6 +284,19 @@ impl World {
             }
         }
     }
+}
+
+/// Waits until the condition holds.
+///
+/// # Panics
+/// When that takes more than half a minute.
+pub async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let polling = async {
+        while !holds().await {
+            tokio::time::sleep(POLL).await;
+        }
+    };
+    assert!(tokio::time::timeout(PATIENCE, polling).await.is_ok(), "this did not come: {what}");
 }
 
 /// A secret as it is, in base64, and percent-encoded.
