@@ -1,6 +1,8 @@
 //! The integration tests: Orgpass in this process, before a simulated Salesforce, over real sockets.
 #![allow(clippy::unwrap_used, reason = "a test that cannot set up its world has failed")]
+#![allow(unreachable_pub, reason = "the binary's modules share what they need")]
 
 mod authenticating;
 mod caller;
+mod fencing;
 mod world;
