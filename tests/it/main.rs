@@ -5,4 +5,5 @@
 mod authenticating;
 mod caller;
 mod fencing;
+mod sanitizing;
 mod world;
