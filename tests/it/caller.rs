@@ -1,6 +1,10 @@
 //! A caller: an HTTP/1.1 client of the proxy that sends exactly what a test says.
 
+mod wire;
+
 use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
@@ -9,17 +13,32 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::world::Seen;
+
+/// Far more than any answer takes on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Sends calls to one proxy. What comes back is kept for the search for secrets.
 #[derive(Clone)]
 pub struct Caller {
-    address: SocketAddr,
+    address: Address,
     seen: Seen,
 }
+
+#[derive(Clone)]
+enum Address {
+    Tcp(SocketAddr),
+    Unix(PathBuf),
+}
+
+/// A connection to either kind of listener.
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
 /// A call being put together.
 pub struct Call {
@@ -40,7 +59,37 @@ pub struct Reply {
 
 impl Caller {
     pub fn new(address: SocketAddr, seen: Seen) -> Self {
-        Self { address, seen }
+        Self { address: Address::Tcp(address), seen }
+    }
+
+    /// A caller over a Unix socket.
+    pub fn on_socket(path: PathBuf, seen: Seen) -> Self {
+        Self { address: Address::Unix(path), seen }
+    }
+
+    async fn dial(&self) -> std::io::Result<Box<dyn Stream>> {
+        Ok(match &self.address {
+            Address::Tcp(address) => Box::new(tokio::net::TcpStream::connect(address).await?),
+            Address::Unix(path) => Box::new(tokio::net::UnixStream::connect(path).await?),
+        })
+    }
+
+    /// Sends these very bytes on a connection of its own and gives every answer that comes until the proxy ends it, so
+    /// ask for `Connection: close` where nothing else ends it.
+    pub async fn raw(&self, bytes: impl AsRef<[u8]>) -> Vec<Reply> {
+        let mut stream = self.dial().await.unwrap();
+        // A proxy that has refused already may take no more.
+        let _ = stream.write_all(bytes.as_ref()).await;
+        let mut received = Vec::new();
+        let reading = async {
+            let mut part = [0; 4096];
+            while let Ok(read @ 1..) = stream.read(&mut part).await {
+                received.extend_from_slice(&part[..read]);
+            }
+        };
+        tokio::time::timeout(PATIENCE, reading).await.expect("the proxy ends the connection");
+        self.seen.add(&received);
+        wire::replies(&received)
     }
 
     /// A call without any tag, to the proxy's own host name.
@@ -48,7 +97,11 @@ impl Caller {
         let mut request = Request::new(Full::default().map_err(|never| match never {}).boxed());
         *request.method_mut() = method;
         *request.uri_mut() = path.parse().unwrap();
-        let host = HeaderValue::from_str(&self.address.to_string()).unwrap();
+        let host = match &self.address {
+            Address::Tcp(address) => address.to_string(),
+            Address::Unix(_) => "localhost".to_owned(),
+        };
+        let host = HeaderValue::from_str(&host).unwrap();
         request.headers_mut().insert("host", host);
         Call { caller: self.clone(), request }
     }
@@ -59,7 +112,7 @@ impl Caller {
 
     /// A connection that is kept for one call after the other.
     pub async fn connect(&self) -> KeptConnection {
-        let stream = tokio::net::TcpStream::connect(self.address).await.unwrap();
+        let stream = self.dial().await.unwrap();
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
         tokio::spawn(connection);
         KeptConnection(sender)
@@ -162,6 +215,11 @@ impl Reply {
     /// A header's value as text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    /// The body as text.
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
     }
 
     /// The body as JSON.

@@ -6,4 +6,6 @@ mod authenticating;
 mod bodies;
 mod caller;
 mod exchanging;
+mod fencing;
+mod sanitizing;
 mod world;

@@ -1,6 +1,8 @@
 //! A world for one test: a simulated Salesforce, a store, and Orgpass in this process with its logs captured. When the
 //! world ends, everything that Orgpass wrote or answered is searched for every secret there was.
 
+mod redis;
+
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -24,6 +26,8 @@ use crate::caller::Caller;
 const POLL: Duration = Duration::from_millis(5);
 /// Far more than any condition takes on a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+pub use redis::Redis;
 
 /// Bytes that came out of Orgpass.
 #[derive(Clone, Default)]
@@ -81,13 +85,15 @@ pub struct Options {
     pub config: String,
     /// The simulated app.
     pub app: AppOptions,
-    /// The store's URL, if not an embedded file.
+    /// The Redis that holds the connections, if not an embedded file.
+    pub redis: Option<Redis>,
+    /// The URL of a store that the test keeps itself, if not one of the world's own.
     pub store: Option<String>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { config: String::new(), app: AppOptions::default(), store: None }
+        Self { config: String::new(), app: AppOptions::default(), redis: None, store: None }
     }
 }
 
@@ -98,6 +104,8 @@ pub struct World {
     pub dir: tempfile::TempDir,
     pub log: Seen,
     pub seen: Seen,
+    pub redis: Option<Redis>,
+    more: String,
     orgpass: Option<App>,
     keys: Vec<String>,
 }
@@ -137,11 +145,39 @@ impl World {
         std::fs::write(dir.path().join("session.keys"), &keys[0]).unwrap();
         std::fs::write(dir.path().join("grant.keys"), &keys[1]).unwrap();
         std::fs::write(dir.path().join("client-secret"), &sim_app.client_secret).unwrap();
-        let config = Self::config(&sim, &sim_app, &options.config, options.store.as_deref(), dir.path());
+        let named = options.store.map(|url| format!("[store]\nurl = \"{url}\""));
+        let store = options.redis.as_ref().map(|redis| redis.settings(dir.path())).or(named);
+        let config = Self::config(&sim, &sim_app, &options.config, store.as_deref(), dir.path());
         let log = Seen::default();
         let orgpass = App::start(&config, Box::new(log.clone())).unwrap();
         let seen = Seen::default();
-        Self { sim, sim_app, config, dir, log, seen, orgpass: Some(orgpass), keys }
+        let (redis, more) = (options.redis, options.config);
+        Self { sim, sim_app, config, dir, log, seen, redis, more, orgpass: Some(orgpass), keys }
+    }
+
+    /// Stops Orgpass, and starts it again as the files in `dir` now say.
+    pub async fn restart(&mut self) {
+        assert!(self.stop().await, "something was cut short");
+        let store = self.redis.as_ref().map(|redis| redis.settings(self.dir.path()));
+        self.config = Self::config(&self.sim, &self.sim_app, &self.more, store.as_deref(), self.dir.path());
+        let (config, log) = (self.config.clone(), self.log.clone());
+        self.orgpass =
+            Some(tokio::task::spawn_blocking(move || App::start(&config, Box::new(log)).unwrap()).await.unwrap());
+    }
+
+    /// Writes a new key into a key file, and gives back what stood there.
+    pub fn replace_key(&mut self, file: &str) -> String {
+        let line = new_key_line().to_string();
+        self.keys.push(line.clone());
+        let path = self.dir.path().join(file);
+        let old = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(path, line).unwrap();
+        old
+    }
+
+    /// The events of all worlds that name this; events are looked for by a tenant's name, so use one of its own.
+    pub fn events_about(&self, word: &str) -> Vec<String> {
+        events().text().lines().filter(|line| line.contains(word)).map(str::to_owned).collect()
     }
 
     fn config(sim: &Simulator, app: &salesforce_sim::App, more: &str, store: Option<&str>, dir: &Path) -> Config {
@@ -165,7 +201,7 @@ impl World {
         let mut defaults: toml::Table =
             "[proxy]\nlisten = \"127.0.0.1:0\"\n[ops]\nlisten = \"127.0.0.1:0\"".parse().unwrap();
         if let Some(store) = store {
-            merge(&mut defaults, format!("[store]\nurl = \"{store}\"").parse().unwrap());
+            merge(&mut defaults, store.parse().unwrap());
         }
         merge(&mut defaults, table);
         let file = dir.join("orgpass.toml");
@@ -199,6 +235,13 @@ impl World {
 
     /// Writes a connection as an import would.
     pub async fn store(&self, key: &ConnectionKey, tokens: &Tokens) {
+        let record = self.record(key, tokens);
+        let put = self.orgpass().engine().store.put(key, &record, PutWhen::Absent).await.unwrap();
+        assert_eq!(put, Put::Stored);
+    }
+
+    /// A connection as an import would write it.
+    pub fn record(&self, key: &ConnectionKey, tokens: &Tokens) -> NewRecord {
         let generation = Generation::first();
         let (session, grant) = self.secrets_of(generation, tokens);
         let head = Head {
@@ -212,13 +255,7 @@ impl World {
             grant: GrantKind::RefreshToken,
         };
         let vault = self.config.vault();
-        let record = NewRecord {
-            head,
-            session: Some(session.seal(vault, key).unwrap()),
-            grant: grant.seal(vault, key).unwrap(),
-        };
-        let put = self.orgpass().engine().store.put(key, &record, PutWhen::Absent).await.unwrap();
-        assert_eq!(put, Put::Stored);
+        NewRecord { head, session: Some(session.seal(vault, key).unwrap()), grant: grant.seal(vault, key).unwrap() }
     }
 
     fn secrets_of(&self, generation: Generation, tokens: &Tokens) -> (SessionSecret, GrantSecret) {
@@ -268,7 +305,13 @@ impl World {
     fn search_for_secrets(&self) {
         let mut secrets = self.sim.secrets();
         secrets.extend(self.keys.iter().map(|line| line.split_once(':').unwrap().1.to_owned()));
-        let stored = std::fs::read(self.dir.path().join("orgpass.redb")).unwrap_or_default();
+        let stored = match &self.redis {
+            Some(redis) => {
+                secrets.push(redis::PASSWORD.to_owned());
+                redis.dump()
+            }
+            None => std::fs::read(self.dir.path().join("orgpass.redb")).unwrap_or_default(),
+        };
         let places = [
             ("the access log", self.log.text().into_bytes()),
             ("an event", events().text().into_bytes()),

@@ -1,0 +1,93 @@
+//! A world's Redis: a real server, the settings that lead to it, and everything that it holds, raw.
+
+use std::path::Path;
+
+use redis_child::{Options, RedisChild};
+
+/// Of the user whose rights are the documented ones.
+pub const PASSWORD: &str = "correct-horse-battery";
+
+/// A Redis server for one world.
+pub struct Redis {
+    pub child: RedisChild,
+    user: Option<String>,
+}
+
+impl Redis {
+    /// A server over TCP in the clear that keeps what it is told, also when it is killed.
+    pub fn plain() -> Self {
+        Self { child: RedisChild::start_with(Options { tls: false, config: lasting() }), user: None }
+    }
+
+    /// A server that speaks TLS.
+    pub fn tls() -> Self {
+        Self { child: RedisChild::start_with(Options { tls: true, config: lasting() }), user: None }
+    }
+
+    /// A server that lets in one user only, with exactly the rights that the store's documentation lists.
+    pub fn with_documented_user() -> Self {
+        let mut config = lasting();
+        config.push(documented_rules());
+        config.push("user default off".to_owned());
+        Self { child: RedisChild::start_with(Options { tls: false, config }), user: Some("orgpass".to_owned()) }
+    }
+
+    /// The section `[store]` that leads here. Files that it names are written into `dir`.
+    pub fn settings(&self, dir: &Path) -> String {
+        let mut lines = vec!["[store]".to_owned()];
+        match &self.user {
+            Some(user) => {
+                std::fs::write(dir.join("redis-password"), PASSWORD).unwrap();
+                lines.push(format!("url = \"{}\"\npassword_file = \"redis-password\"", self.child.url_of(user)));
+            }
+            None => lines.push(format!("url = \"{}\"", self.child.url())),
+        }
+        if let Some(pem) = self.child.ca_pem() {
+            std::fs::write(dir.join("redis-ca.pem"), pem).unwrap();
+            lines.push("ca_file = \"redis-ca.pem\"".to_owned());
+        }
+        lines.join("\n")
+    }
+
+    /// A raw value.
+    pub fn get(&self, key: &str) -> Vec<u8> {
+        redis::cmd("GET").arg(key).query::<Option<Vec<u8>>>(&mut self.child.raw()).unwrap().expect("the key is there")
+    }
+
+    /// All keys and values, raw, one after the other.
+    pub fn dump(&self) -> Vec<u8> {
+        let mut raw = self.child.raw();
+        let keys: Vec<Vec<u8>> = redis::cmd("KEYS").arg("*").query(&mut raw).unwrap();
+        let mut all = Vec::new();
+        for key in keys {
+            let kind: String = redis::cmd("TYPE").arg(&key).query(&mut raw).unwrap();
+            let values: Vec<Vec<u8>> = match kind.as_str() {
+                // A lease may end between two looks.
+                "none" => Vec::new(),
+                "string" => {
+                    redis::cmd("GET").arg(&key).query::<Option<Vec<u8>>>(&mut raw).unwrap().into_iter().collect()
+                }
+                "zset" => redis::cmd("ZRANGE").arg(&key).arg(0).arg(-1).query(&mut raw).unwrap(),
+                other => panic!("this search knows no {other}"),
+            };
+            for part in std::iter::once(&key).chain(&values) {
+                all.extend_from_slice(part);
+                all.push(b'\n');
+            }
+        }
+        all
+    }
+}
+
+/// A kill must lose nothing, or the test would be about the loss.
+fn lasting() -> Vec<String> {
+    vec!["appendonly yes".to_owned(), "appendfsync always".to_owned()]
+}
+
+fn documented_rules() -> String {
+    let source = include_str!("../../../src/store/redis.rs");
+    let (_, rules) = source.split_once("ACL SETUSER ").expect("the rules are documented");
+    let (rules, _) = rules.split_once("```").expect("the rules end");
+    let rules = rules.replace("//!", " ").replace("PASSWORD", PASSWORD);
+    format!("user {}", rules.split_whitespace().collect::<Vec<_>>().join(" "))
+}
