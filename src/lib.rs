@@ -19,6 +19,7 @@
 
 pub mod config;
 pub mod connection;
+pub mod management;
 pub mod metrics;
 pub mod oauth;
 pub mod ops;
