@@ -17,8 +17,11 @@
 //! - [`config`]: the whole configuration
 //! - [`cli`]: the command line
 
+pub mod app;
+pub mod cli;
 pub mod config;
 pub mod connection;
+pub mod control;
 pub mod management;
 pub mod metrics;
 pub mod oauth;

@@ -2,7 +2,7 @@
 //! no other process could exchange for it.
 
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use zeroize::Zeroizing;
 
@@ -41,7 +41,7 @@ fn ring(section: &mut Section<'_>, key: &'static str, warnings: &mut Vec<Fault>)
     Some(ring)
 }
 
-fn read_ring(file: &PathBuf) -> Result<KeyRing, String> {
+fn read_ring(file: &Path) -> Result<KeyRing, String> {
     let text = super::read_bounded(file, MAX_KEY_FILE_BYTES)
         .map(Zeroizing::new)
         .map_err(|error| format!("cannot read {}: {error}; {HOW}", file.display()))?;

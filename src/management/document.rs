@@ -60,6 +60,12 @@ pub enum Field {
     Other,
 }
 
+impl From<String> for Field {
+    fn from(text: String) -> Self {
+        Self::Text(Secret::new(text))
+    }
+}
+
 /// One thing wrong with what was given. Names the key, never its value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InputFault {
@@ -90,11 +96,11 @@ impl ImportDocument {
         }
         serde_json::from_slice(json).map_err(|error| {
             // The error's own words may quote what it met.
-            let place = format!("line {}, column {}", error.line(), error.column());
-            let why = match error.classify() {
-                serde_json::error::Category::Eof => "is not a whole JSON object: it ends too early".to_owned(),
-                serde_json::error::Category::Data => "is not a JSON object".to_owned(),
-                _ => format!("is not JSON at {place}"),
+            let why = match (error.classify(), error.line()) {
+                (serde_json::error::Category::Eof, _) => "is not a whole JSON object: it ends too early".to_owned(),
+                (serde_json::error::Category::Data, _) => "is not a JSON object".to_owned(),
+                (_, 1) => format!("is not JSON: see column {}", error.column()),
+                (_, line) => format!("is not JSON: see line {line}, column {}", error.column()),
             };
             InputFault::new("", why)
         })

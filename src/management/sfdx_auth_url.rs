@@ -48,10 +48,9 @@ impl SfdxAuthUrl {
             let why = "was issued to another client id; configure that app under [apps.NAME] and name it";
             return Err(InputFault::new("app", why));
         };
-        let text = |text: String| Some(Field::Text(Secret::new(text)));
         Ok(ImportDocument {
-            app: text(app.to_owned()),
-            instance_url: text(self.instance_url),
+            app: Some(app.to_owned().into()),
+            instance_url: Some(self.instance_url.into()),
             refresh_token: Some(Field::Text(self.refresh_token)),
             ..ImportDocument::default()
         })
