@@ -4,6 +4,8 @@
 mod change;
 mod check;
 mod document;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod import;
 mod refusal;
 mod remove;
@@ -14,7 +16,7 @@ mod view;
 use std::sync::Arc;
 
 pub use check::{Checked, SessionFound};
-pub use document::{ImportDocument, InputFault, MAX_DOCUMENT_BYTES};
+pub use document::{Field, ImportDocument, InputFault, MAX_DOCUMENT_BYTES};
 pub use import::Imported;
 pub use refusal::Refusal;
 pub use remove::{Removed, WhenNotRevoked};
@@ -100,3 +102,6 @@ impl Management {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
