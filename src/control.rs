@@ -38,3 +38,6 @@ fn own_uid() -> io::Result<u32> {
     let (one, _other) = tokio::net::UnixStream::pair()?;
     Ok(one.peer_cred()?.uid())
 }
+
+#[cfg(test)]
+mod tests;
