@@ -3,7 +3,6 @@
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -12,6 +11,8 @@ use tokio::runtime::{Handle, Runtime};
 
 use crate::access_log::AccessLog;
 use crate::config::Config;
+use crate::control::{self, ControlError};
+use crate::management::Management;
 use crate::metrics::Metrics;
 use crate::oauth::SecretFile;
 use crate::ops::Ops;
@@ -46,6 +47,9 @@ pub enum StartError {
     /// The store cannot be opened.
     #[error("store.url: {0}")]
     Store(#[from] StoreError),
+    /// The control socket cannot be listened on.
+    #[error("control.listen: {0}")]
+    Control(#[from] ControlError),
     /// The outbound client cannot be made.
     #[error(transparent)]
     Transport(#[from] TransportError),
@@ -57,7 +61,7 @@ pub enum StartError {
     Threads(#[from] io::Error),
 }
 
-/// What the listeners do not need to know: store, token engine and management, over one runtime.
+/// The parts behind the listeners. The command line builds them too, when no `serve` is running.
 pub struct Engine {
     /// Counters of the process.
     pub metrics: Arc<Metrics>,
@@ -67,6 +71,8 @@ pub struct Engine {
     pub transport: Arc<Transport>,
     /// Gets generations.
     pub exchanger: Arc<Exchanger>,
+    /// What an operator may do to connections.
+    pub management: Arc<Management>,
 }
 
 impl Engine {
@@ -86,7 +92,8 @@ impl Engine {
             owner: Owner::random(),
             metrics: metrics.tokens.clone(),
         });
-        Ok(Self { metrics, store, transport, exchanger })
+        let management = Arc::new(Management::new(Arc::clone(&exchanger)));
+        Ok(Self { metrics, store, transport, exchanger, management })
     }
 }
 
@@ -141,6 +148,12 @@ impl App {
             stopping.clone(),
         ));
         runtime.spawn(ops.serve(tokio::net::TcpListener::from_std(ops_listener)?));
+        if let Some(path) = &config.control {
+            let listener = control::Listener::bind(path)?;
+            let mut until = stopping.clone();
+            let management = Arc::clone(&engine.management);
+            runtime.spawn(async move { control::serve(listener, management, until.asked()).await });
+        }
         runtime.spawn(warn_of_dangers(Arc::clone(&engine.store)));
         let log = config.log.access.then(|| start_log(config, &engine, log)).transpose()?;
         let workers = start_workers(config, &engine, &tokens, log.as_ref(), listeners, &stopping)?;
@@ -252,8 +265,8 @@ async fn warn_of_dangers(store: Arc<dyn Store>) {
     }
 }
 
-/// Runs the program until a signal, then stops in order. The exit code is 0, or 1 if something was cut short.
-pub fn run(config: &Config) -> Result<ExitCode, StartError> {
+/// Runs the program until a signal, then stops in order. True if nothing was cut short.
+pub fn run(config: &Config) -> Result<bool, StartError> {
     telemetry::init(&config.log, io::stderr);
     for warning in &config.warnings {
         tracing::warn!(key = warning.key, warning.message);
@@ -264,6 +277,5 @@ pub fn run(config: &Config) -> Result<ExitCode, StartError> {
     let runtime = app.runtime.as_ref().expect("the runtime lives until the app is stopped");
     runtime.block_on(shutdown::first_signal())?;
     tracing::info!("stopping: calls under way are finished, exchanges are stored");
-    let clean = app.stop();
-    Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(app.stop())
 }

@@ -21,8 +21,11 @@
 
 pub mod access_log;
 pub mod app;
+pub mod cli;
 pub mod config;
 pub mod connection;
+pub mod control;
+pub mod management;
 pub mod metrics;
 pub mod oauth;
 pub mod ops;

@@ -5,11 +5,13 @@ mod app;
 mod refresh_token;
 mod revoke;
 mod signature;
+mod userinfo;
 
 pub use app::{App, Apps, SecretFile, SecretFileError};
 pub use refresh_token::refresh;
 pub use revoke::revoke;
 pub use signature::signature_fits;
+pub use userinfo::{UserInfo, userinfo};
 
 use crate::salesforce::identity::Identity;
 use crate::salesforce::token_errors::TokenFailure;

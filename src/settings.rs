@@ -125,25 +125,21 @@ impl<'a> Section<'a> {
 
     /// A span of time within a range, written like `500ms`, `30s`, `5m` or `2h`, or the default.
     pub fn duration_or(&mut self, key: &'static str, default: Duration, range: RangeInclusive<Duration>) -> Duration {
-        let Some(text) = self.text(key) else { return default };
+        self.duration(key, range).unwrap_or(default)
+    }
+
+    /// A span of time within a range, if the key is there.
+    pub fn duration(&mut self, key: &'static str, range: RangeInclusive<Duration>) -> Option<Duration> {
+        let text = self.text(key)?;
         match humantime::parse_duration(&text) {
-            Ok(span) if range.contains(&span) => span,
+            Ok(span) if range.contains(&span) => return Some(span),
             Ok(_) => {
-                self.fault(
-                    key,
-                    format_args!(
-                        "must be from {} to {}",
-                        humantime::format_duration(*range.start()),
-                        humantime::format_duration(*range.end())
-                    ),
-                );
-                default
+                let (from, to) = (humantime::format_duration(*range.start()), humantime::format_duration(*range.end()));
+                self.fault(key, format_args!("must be from {from} to {to}"));
             }
-            Err(_) => {
-                self.fault(key, "must be a span of time such as \"500ms\", \"30s\", \"5m\" or \"2h\"");
-                default
-            }
+            Err(_) => self.fault(key, "must be a span of time such as \"500ms\", \"30s\", \"5m\" or \"2h\""),
         }
+        None
     }
 
     /// A number of bytes written like `65536`, `64KiB`, `1MiB` or `2GiB`, or the default.

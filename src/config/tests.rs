@@ -179,3 +179,53 @@ fn a_socket_path_that_the_kernel_would_refuse_is_refused_here() {
     let text = format!("{KEYS}[control]\nlisten = \"unix:{}\"", "x".repeat(120));
     assert_eq!(faults(&folder, &text)[0].key, "control.listen");
 }
+
+const DOCUMENT: &str = include_str!("../../docs/configuration.md");
+
+/// The keys that the document lists, as `section.key`.
+fn documented_keys() -> Vec<String> {
+    let mut keys = Vec::new();
+    let mut section = "";
+    for line in DOCUMENT.lines() {
+        if let Some(name) = line.strip_prefix("## `[") {
+            section = name.trim_end_matches("]`");
+        } else if let Some(key) = line.strip_prefix("| `") {
+            keys.push(format!("{section}.{}", key.split('`').next().unwrap()));
+        }
+    }
+    keys.sort();
+    keys
+}
+
+/// The keys that the sections know: what each says when it meets one that it does not.
+fn known_keys(folder: &TempDir) -> Vec<String> {
+    let sections = SECTIONS.into_iter().filter(|section| *section != "hub");
+    let sections = sections.map(|section| if section == "apps" { "apps.NAME" } else { section });
+    let mut keys = Vec::new();
+    for section in sections {
+        let faults = faults(folder, &format!("[{section}]\nnot_a_key = 1"));
+        let fault = faults.iter().find(|fault| fault.key == format!("{section}.not_a_key")).unwrap();
+        let known = fault.message.rsplit("known here: ").next().unwrap();
+        keys.extend(known.split(", ").map(|key| format!("{section}.{key}")));
+    }
+    keys.sort();
+    keys
+}
+
+#[test]
+fn the_document_lists_exactly_the_keys_that_are_read() {
+    assert_eq!(documented_keys(), known_keys(&folder()));
+}
+
+#[test]
+fn the_examples_of_the_document_are_valid() {
+    let folder = folder();
+    for name in ["client-secret", "redis-password"] {
+        write(&folder, name, "secret\n", 0o600);
+    }
+    let examples: Vec<_> = DOCUMENT.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert_eq!(examples.len(), 2);
+    for example in examples {
+        Config::from_toml(example, folder.path()).unwrap_or_else(|faults| panic!("{example}\n{faults}"));
+    }
+}

@@ -1,0 +1,84 @@
+//! `orgpass connection ...`: which connection, and what to do with it.
+
+use clap::{Args, Subcommand};
+
+use super::import::ImportArguments;
+use super::list::ListArguments;
+use super::operator::Operator;
+use super::single::{self, RemoveArguments};
+use super::{Exit, Failure, Surroundings};
+use crate::config::Config;
+use crate::connection::ConnectionKey;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    Import(ImportArguments),
+    List(ListArguments),
+    /// Show a connection: its state, what the state means and what to do, its org, and its local token; never a token
+    #[command(after_help = "Examples:\n  orgpass connection show --tenant acme\n  \
+                            orgpass connection show --tenant acme --user u-17 --json")]
+    Show(Which),
+    /// Ask the org whether the session is alive, and get a new one if it is not
+    ///
+    /// Calls userinfo at the connection's instance with the present session; exchanges only if that is dead. Sets the
+    /// connection's status to what was found. Exits with 77 if Salesforce refuses, and says why and what to do.
+    #[command(after_help = "Examples:\n  orgpass connection check --tenant acme")]
+    Check(Which),
+    /// Get a new session now, whatever the present one is good for
+    #[command(after_help = "Examples:\n  orgpass connection refresh --tenant acme --user u-17")]
+    Refresh(Which),
+    Remove(RemoveArguments),
+}
+
+/// Names one connection.
+#[derive(Args, Clone, Debug)]
+pub(super) struct Which {
+    #[command(flatten)]
+    name: Name,
+    /// Print JSON, for programs
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// The tenant's and user's names.
+#[derive(Args, Clone, Debug)]
+pub(super) struct Name {
+    /// The tenant's name
+    #[arg(long, value_name = "T")]
+    tenant: String,
+    /// The user's name; without it, the tenant's installation connection is meant
+    #[arg(long, value_name = "U")]
+    user: Option<String>,
+}
+
+impl Name {
+    /// The key, checked.
+    pub(super) fn key(&self) -> Result<ConnectionKey, Failure> {
+        let refuse = |flag: &str, error| Failure::new(Exit::Usage, format!("{flag} {error}"));
+        ConnectionKey::parse(&self.tenant, None).map_err(|error| refuse("--tenant", error))?;
+        ConnectionKey::parse(&self.tenant, self.user.as_deref()).map_err(|error| refuse("--user", error))
+    }
+}
+
+impl Which {
+    pub(super) fn key(&self) -> Result<ConnectionKey, Failure> {
+        self.name.key()
+    }
+}
+
+impl Command {
+    pub(super) fn run(self, config: &Config, around: &mut Surroundings<'_>) -> Result<Exit, Failure> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let mut operator = Operator::reach(config).await?;
+            match self {
+                Self::Import(arguments) => arguments.run(config, &mut operator, around).await,
+                Self::List(arguments) => arguments.run(&mut operator, around).await,
+                Self::Show(which) => single::show(&which, &mut operator, around).await,
+                Self::Check(which) => single::check(&which, &mut operator, around).await,
+                Self::Refresh(which) => single::refresh(&which, &mut operator, around).await,
+                Self::Remove(arguments) => arguments.run(&mut operator, around).await,
+            }
+        })
+    }
+}

@@ -1,0 +1,105 @@
+//! Who does what the command line asks: the running `serve` through its control socket, or this process on the store.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Exit, Failure};
+use crate::app::{Engine, StartError};
+use crate::config::Config;
+use crate::connection::ConnectionKey;
+use crate::control::{Client, Name, Request};
+use crate::management::{
+    Checked, ConnectionView, ImportDocument, Imported, Listing, Management, Refusal, Removed, WhenNotRevoked,
+};
+use crate::store::StoreError;
+
+/// A `serve` that is starting opens its store a moment before its control socket.
+const TRIES: u32 = 10;
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
+
+pub(super) enum Operator {
+    /// The process that owns the store.
+    Running(Client),
+    /// This process.
+    Direct(Arc<Management>),
+}
+
+impl Operator {
+    /// Finds out who owns the store.
+    pub(super) async fn reach(config: &Config) -> Result<Self, Failure> {
+        let mut tries = 1;
+        loop {
+            if let Some(client) = running(config.control.as_deref()).await? {
+                return Ok(Self::Running(client));
+            }
+            match Engine::build(config) {
+                Ok(engine) => return Ok(Self::Direct(engine.management)),
+                Err(StartError::Store(StoreError::InUse(_))) if tries < TRIES => {}
+                Err(StartError::Store(StoreError::InUse(file))) => {
+                    return Err(Failure::new(Exit::Unavailable, in_use(&file)));
+                }
+                Err(error) => return Err(error.into()),
+            }
+            tries += 1;
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    pub(super) async fn import(&mut self, document: &ImportDocument) -> Result<Imported, Refusal> {
+        match self {
+            Self::Running(client) => client.import(document).await,
+            Self::Direct(management) => management.import_document(document).await,
+        }
+    }
+
+    pub(super) async fn list(&mut self, tenant: Option<&str>, cursor: Option<String>) -> Result<Listing, Refusal> {
+        const PAGE: usize = 500;
+        match self {
+            Self::Running(client) => {
+                client.ask(&Request::List { tenant: tenant.map(str::to_owned), cursor, limit: PAGE }).await
+            }
+            Self::Direct(management) => management.list(tenant, cursor.as_deref(), PAGE).await,
+        }
+    }
+
+    pub(super) async fn show(&mut self, key: &ConnectionKey) -> Result<ConnectionView, Refusal> {
+        match self {
+            Self::Running(client) => client.ask(&Request::Show(Name::of(key))).await,
+            Self::Direct(management) => management.show(key).await,
+        }
+    }
+
+    pub(super) async fn check(&mut self, key: &ConnectionKey) -> Result<Checked, Refusal> {
+        match self {
+            Self::Running(client) => client.ask(&Request::Check(Name::of(key))).await,
+            Self::Direct(management) => management.check(key).await,
+        }
+    }
+
+    pub(super) async fn refresh(&mut self, key: &ConnectionKey) -> Result<ConnectionView, Refusal> {
+        match self {
+            Self::Running(client) => client.ask(&Request::Refresh(Name::of(key))).await,
+            Self::Direct(management) => management.refresh(key).await,
+        }
+    }
+
+    pub(super) async fn remove(&mut self, key: &ConnectionKey, otherwise: WhenNotRevoked) -> Result<Removed, Refusal> {
+        match self {
+            Self::Running(client) => client.ask(&Request::Remove { connection: Name::of(key), otherwise }).await,
+            Self::Direct(management) => management.remove(key, otherwise).await,
+        }
+    }
+}
+
+async fn running(control: Option<&Path>) -> Result<Option<Client>, Failure> {
+    let Some(path) = control else { return Ok(None) };
+    Client::connect(path).await.map_err(|error| Failure::new(Exit::Refused, error.to_string()))
+}
+
+fn in_use(file: &str) -> String {
+    format!(
+        "{file} is in use by another process whose control socket does not answer; is control.listen the same there? \
+         Run the command as that process's user with its configuration"
+    )
+}

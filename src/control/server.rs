@@ -1,0 +1,156 @@
+//! The end of the control socket in `serve`.
+
+use std::fs;
+use std::future::Future;
+use std::io;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::Serialize;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use zeroize::{Zeroize, Zeroizing};
+
+use super::wire::{Reply, Request};
+use super::{ControlError, MAX_REQUEST_BYTES, own_uid};
+use crate::management::{InputFault, Management, Refusal};
+
+/// Command lines at one time; more wait.
+const MAX_CLIENTS: usize = 32;
+
+/// The control socket, bound. Its file goes with it.
+#[derive(Debug)]
+pub struct Listener {
+    listener: UnixListener,
+    path: PathBuf,
+    uid: u32,
+}
+
+impl Listener {
+    /// Binds the socket, 0600, in place of one that a process which is gone has left. Must be called within a tokio
+    /// runtime.
+    pub fn bind(path: &Path) -> Result<Self, ControlError> {
+        let name = || path.display().to_string();
+        let io = |error| ControlError::Io(name(), error);
+        match fs::symlink_metadata(path) {
+            Ok(found) if !found.file_type().is_socket() => return Err(ControlError::NotASocket(name())),
+            Ok(_) if std::os::unix::net::UnixStream::connect(path).is_ok() => return Err(ControlError::InUse(name())),
+            _ => {}
+        }
+        // Made under another name, so that nobody can connect before its permissions are set.
+        let mut unready = path.as_os_str().to_owned();
+        unready.push(".new");
+        let unready = PathBuf::from(unready);
+        match fs::remove_file(&unready) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io(error)),
+            _ => {}
+        }
+        let listener = UnixListener::bind(&unready).map_err(io)?;
+        fs::set_permissions(&unready, fs::Permissions::from_mode(0o600)).map_err(io)?;
+        fs::rename(&unready, path).map_err(io)?;
+        Ok(Self { listener, path: path.to_owned(), uid: own_uid().map_err(io)? })
+    }
+
+    async fn accept(&self) -> Option<UnixStream> {
+        let accepted = self.listener.accept().await.and_then(|(stream, _)| Ok((stream.peer_cred()?.uid(), stream)));
+        match accepted {
+            Ok((uid, stream)) if uid == self.uid || uid == 0 => Some(stream),
+            Ok((uid, _)) => {
+                tracing::warn!(uid, "refused a control connection of another user");
+                None
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a control connection failed");
+                // A process without free descriptors would spin here.
+                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+                None
+            }
+        }
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_file(&self.path) {
+            tracing::debug!(%error, "the control socket's file was not removed; the next start replaces it");
+        }
+    }
+}
+
+/// Answers on the control socket until `shutdown`; then lets the requests that are under way end.
+pub async fn serve(listener: Listener, management: Arc<Management>, shutdown: impl Future<Output = ()>) {
+    let (stop, stopping) = watch::channel(false);
+    let mut clients = JoinSet::new();
+    let mut shutdown = std::pin::pin!(shutdown);
+    loop {
+        tokio::select! {
+            () = &mut shutdown => break,
+            Some(_) = clients.join_next() => {}
+            stream = listener.accept(), if clients.len() < MAX_CLIENTS => {
+                if let Some(stream) = stream {
+                    clients.spawn(attend(stream, Arc::clone(&management), stopping.clone()));
+                }
+            }
+        }
+    }
+    drop(listener);
+    stop.send_replace(true);
+    while clients.join_next().await.is_some() {}
+}
+
+/// Answers one client until it goes away.
+async fn attend(stream: UnixStream, management: Arc<Management>, mut stopping: watch::Receiver<bool>) {
+    let mut stream = BufReader::new(stream);
+    let mut line = Zeroizing::new(Vec::with_capacity(MAX_REQUEST_BYTES));
+    let limit = u64::try_from(MAX_REQUEST_BYTES).expect("it is some 64 KiB");
+    loop {
+        line.zeroize();
+        let mut bounded = (&mut stream).take(limit);
+        let read = tokio::select! {
+            _ = stopping.wait_for(|stop| *stop) => return,
+            read = bounded.read_until(b'\n', &mut line) => read,
+        };
+        match read {
+            Ok(1..) if line.ends_with(b"\n") => {}
+            // Gone, or in the middle of a line that is too long to be a request.
+            _ => return,
+        }
+        let reply = answer(&management, &line).await;
+        if stream.get_mut().write_all(&reply).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn answer(management: &Management, line: &[u8]) -> Vec<u8> {
+    // The parser's own words may quote what it met.
+    let Ok(request) = serde_json::from_slice::<Request>(line) else {
+        let fault = InputFault::new("the request", "is not understood; is the command line another version?");
+        return reply::<()>(Err(Refusal::Input(vec![fault])));
+    };
+    match request {
+        Request::Import(document) => reply(management.import_document(&document).await),
+        Request::List { tenant, cursor, limit } => {
+            reply(management.list(tenant.as_deref(), cursor.as_deref(), limit).await)
+        }
+        Request::Show(name) => reply(async { management.show(&name.key()?).await }.await),
+        Request::Check(name) => reply(async { management.check(&name.key()?).await }.await),
+        Request::Refresh(name) => reply(async { management.refresh(&name.key()?).await }.await),
+        Request::Remove { connection, otherwise } => {
+            reply(async { management.remove(&connection.key()?, otherwise).await }.await)
+        }
+    }
+}
+
+fn reply<T: Serialize>(result: Result<T, Refusal>) -> Vec<u8> {
+    let reply = match result {
+        Ok(done) => Reply::Done(done),
+        Err(refusal) => Reply::Refused(refusal),
+    };
+    let mut line = serde_json::to_vec(&reply).expect("replies are texts, numbers and lists");
+    line.push(b'\n');
+    line
+}

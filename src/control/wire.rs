@@ -1,0 +1,66 @@
+//! What travels over the control socket.
+
+use serde::{Deserialize, Serialize};
+
+use crate::connection::ConnectionKey;
+use crate::management::{ImportDocument, InputFault, Refusal, WhenNotRevoked};
+
+/// One request.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Request {
+    /// Import a connection. Written by [`super::Client::import`] only, since a document does not serialize by itself.
+    #[serde(skip_serializing)]
+    Import(Box<ImportDocument>),
+    /// One page of connections.
+    List {
+        /// Only this tenant's.
+        tenant: Option<String>,
+        /// Where the page begins.
+        cursor: Option<String>,
+        /// The most connections of the page.
+        limit: usize,
+    },
+    /// Everything about a connection but its tokens.
+    Show(Name),
+    /// Check a connection.
+    Check(Name),
+    /// Get the next generation.
+    Refresh(Name),
+    /// Revoke and forget.
+    Remove {
+        /// Which.
+        connection: Name,
+        /// What to do if it cannot be revoked.
+        otherwise: WhenNotRevoked,
+    },
+}
+
+/// Names a connection; checked where it arrives.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Name {
+    tenant: String,
+    user: Option<String>,
+}
+
+/// One reply.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Reply<T> {
+    /// Done.
+    Done(T),
+    /// Not done.
+    Refused(Refusal),
+}
+
+impl Name {
+    /// The name of a connection.
+    pub fn of(key: &ConnectionKey) -> Self {
+        Self { tenant: key.tenant().to_owned(), user: key.user().map(str::to_owned) }
+    }
+
+    pub(super) fn key(&self) -> Result<ConnectionKey, Refusal> {
+        ConnectionKey::parse(&self.tenant, self.user.as_deref())
+            .map_err(|error| Refusal::Input(vec![InputFault::new("the connection's name", error)]))
+    }
+}

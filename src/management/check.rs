@@ -1,0 +1,98 @@
+//! Check: is the connection good right now? Asks the org with the present session, and exchanges only if that is dead.
+
+use serde::{Deserialize, Serialize};
+
+use super::{ConnectionView, Management, Refusal};
+use crate::connection::{Cause, ConnectionKey, Generation, Status};
+use crate::oauth::{self, UserInfo};
+use crate::salesforce::hosts::{InstanceUrl, LoginUrl};
+use crate::salesforce::identity::Id;
+use crate::token::{Obtained, SessionSecret};
+
+/// How a check found the session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SessionFound {
+    /// Alive.
+    Alive,
+    /// Dead or missing, and exchanged for one that is alive.
+    Renewed,
+}
+
+/// What a check found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checked {
+    /// The session.
+    pub session: SessionFound,
+    /// The org's id, as the org says.
+    pub org_id: String,
+    /// The user's id, as the org says.
+    pub user_id: String,
+    /// The connection after the check.
+    pub connection: ConnectionView,
+}
+
+impl Management {
+    /// Checks a connection and sets its status to what was found. A refusal names the cause.
+    pub async fn check(&self, key: &ConnectionKey) -> Result<Checked, Refusal> {
+        let mut obtained = self.exchanger.load(key).await?;
+        let mut found = SessionFound::Alive;
+        loop {
+            let Some(now) = obtained.take() else {
+                obtained = Some(self.next_generation(key, None).await?);
+                found = SessionFound::Renewed;
+                continue;
+            };
+            match self.ask(&now.session).await? {
+                UserInfo::Alive { org, user } => return self.note_alive(key, found, &now, &org, &user).await,
+                UserInfo::Dead if found == SessionFound::Alive => {
+                    obtained = Some(self.next_generation(key, Some(now.session.generation)).await?);
+                    found = SessionFound::Renewed;
+                }
+                UserInfo::Dead => return self.refuse(key, now.session.generation, Cause::FreshTokenRefused).await,
+                UserInfo::Refused(code) => {
+                    let code = code.map(|code| format!(": {code}")).unwrap_or_default();
+                    return Err(Refusal::Failed {
+                        message: format!("the org refuses to say whose session it is{code}"),
+                    });
+                }
+            }
+        }
+    }
+
+    async fn ask(&self, session: &SessionSecret) -> Result<UserInfo, Refusal> {
+        let instance = InstanceUrl::parse(&session.instance_url, &self.trusted_hosts)
+            .map_err(|_| Refusal::Refused(Cause::HostNotAllowed))?;
+        let host = instance.host().to_owned();
+        let unavailable = |error: &dyn std::fmt::Display| Refusal::Unavailable { message: format!("{host}: {error}") };
+        let connection =
+            self.transport.one_shot(&LoginUrl::from(instance)).await.map_err(|error| unavailable(&error))?;
+        oauth::userinfo(&session.access_token, connection).await.map_err(|error| unavailable(&error))
+    }
+
+    async fn note_alive(
+        &self,
+        key: &ConnectionKey,
+        session: SessionFound,
+        obtained: &Obtained,
+        org: &Id,
+        user: &Id,
+    ) -> Result<Checked, Refusal> {
+        let differs =
+            |known: &Option<String>, now: &Id| known.as_deref().is_some_and(|id| Id::parse(id).as_ref() != Ok(now));
+        if differs(&obtained.session.org_id, org) || differs(&obtained.session.user_id, user) {
+            return self.refuse(key, obtained.session.generation, Cause::OrgMismatch).await;
+        }
+        // The other causes are about exchanges, of which an accepted call says nothing.
+        if obtained.head.cause == Some(Cause::FreshTokenRefused) {
+            self.store.set_status(key, obtained.session.generation, Status::Active, None).await?;
+        }
+        let connection = self.show(key).await?;
+        Ok(Checked { session, org_id: org.to_string(), user_id: user.to_string(), connection })
+    }
+
+    async fn refuse<T>(&self, key: &ConnectionKey, read: Generation, cause: Cause) -> Result<T, Refusal> {
+        self.store.set_status(key, read, cause.status(), Some(cause)).await?;
+        Err(Refusal::Refused(cause))
+    }
+}

@@ -1,0 +1,78 @@
+//! What tests of management need: the parts over an embedded store in a folder of their own.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::Management;
+use crate::metrics::Metrics;
+use crate::oauth::Apps;
+use crate::salesforce::hosts::TrustedHosts;
+use crate::settings::Section;
+use crate::store::{EmbeddedStore, Owner, Store};
+use crate::token::{Exchanger, Settings};
+use crate::transport::{self, Transport};
+use crate::vault::{KeyRing, Vault, new_key_line};
+
+/// Management over a store of its own.
+pub(crate) struct Fixture {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) vault: Arc<Vault>,
+    pub(crate) management: Management,
+    pub(crate) folder: TempDir,
+}
+
+/// The apps `default` with client id `3MVG9` and `other` with `3MVG8`.
+pub(crate) fn apps() -> Apps {
+    let table = "[default]\nclient_id = \"3MVG9\"\n[other]\nclient_id = \"3MVG8\"".parse().unwrap();
+    let mut faults = Vec::new();
+    let apps = Apps::read(Section::new("apps", table, Path::new("."), &mut faults), &trusted());
+    assert_eq!(faults, []);
+    apps
+}
+
+/// Trusts `127.0.0.1`.
+pub(crate) fn trusted() -> TrustedHosts {
+    TrustedHosts::new(vec!["127.0.0.1".parse().unwrap()])
+}
+
+pub(crate) fn ring() -> KeyRing {
+    KeyRing::parse(&new_key_line()).unwrap()
+}
+
+impl Fixture {
+    pub(crate) fn new() -> Self {
+        Self::with(Vault::new(ring(), Some(ring())))
+    }
+
+    pub(crate) fn with(vault: Vault) -> Self {
+        let folder = TempDir::new().unwrap();
+        let store: Arc<dyn Store> = Arc::new(EmbeddedStore::open(&folder.path().join("store.redb")).unwrap());
+        let vault = Arc::new(vault);
+        let management = management(Arc::clone(&store), Arc::clone(&vault));
+        Self { store, vault, management, folder }
+    }
+}
+
+pub(crate) fn management(store: Arc<dyn Store>, vault: Arc<Vault>) -> Management {
+    let settings = transport::Settings {
+        trusted_hosts: trusted(),
+        allow_private_addresses: false,
+        connect_timeout: Duration::from_secs(5),
+        exchange_timeout: Duration::from_secs(5),
+        idle_timeout: Duration::from_secs(5),
+        max_idle: 1,
+    };
+    Management::new(Arc::new(Exchanger {
+        settings: Settings { wait: Duration::from_secs(1), ..Settings::default() },
+        store,
+        vault,
+        apps: apps(),
+        transport: Arc::new(Transport::new(settings, None, 1).unwrap()),
+        trusted_hosts: trusted(),
+        owner: Owner::random(),
+        metrics: Metrics::new().tokens,
+    }))
+}

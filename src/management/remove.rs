@@ -1,0 +1,88 @@
+//! Remove: ends the authorization at Salesforce, then forgets the connection.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Management, Refusal};
+use crate::connection::{ConnectionKey, Generation};
+use crate::oauth;
+use crate::salesforce::hosts::LoginUrl;
+use crate::secret::Secret;
+use crate::store::{Record, StoreError};
+use crate::token::SessionSecret;
+
+/// What to do with a connection that cannot be revoked at Salesforce.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WhenNotRevoked {
+    /// Keep it and say why.
+    Keep,
+    /// Forget it all the same; the authorization lives on at Salesforce until it expires or is revoked there.
+    Forget,
+}
+
+/// What came of a removal. The connection is forgotten in every case.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Removed {
+    /// Revoked at Salesforce.
+    Revoked,
+    /// Not revoked, for this reason.
+    ForgottenOnly(String),
+    /// There was no token to revoke.
+    NothingToRevoke,
+}
+
+impl Management {
+    /// Revokes at Salesforce, then forgets.
+    pub async fn remove(&self, key: &ConnectionKey, otherwise: WhenNotRevoked) -> Result<Removed, Refusal> {
+        let lease = self.take_lease(key).await?;
+        let removed = self.remove_under_lease(key, otherwise).await;
+        self.give_back(lease).await;
+        removed
+    }
+
+    async fn remove_under_lease(&self, key: &ConnectionKey, otherwise: WhenNotRevoked) -> Result<Removed, Refusal> {
+        let (removed, at) = match self.store.read_record(key).await {
+            Ok(None) => return Err(Refusal::NotConnected),
+            Ok(Some(record)) => (self.revoke(key, &record).await, Some(record.head.generation)),
+            Err(error @ StoreError::Corrupt(..)) => (Err(error.to_string()), None),
+            Err(error) => return Err(error.into()),
+        };
+        let removed = match removed {
+            Ok(removed) => removed,
+            Err(why) if otherwise == WhenNotRevoked::Forget => Removed::ForgottenOnly(why),
+            Err(why) => return Err(Refusal::NotRevoked { why }),
+        };
+        self.forget(key, at).await?;
+        Ok(removed)
+    }
+
+    async fn forget(&self, key: &ConnectionKey, at: Option<Generation>) -> Result<(), Refusal> {
+        // Nothing removed means that it was changed by somebody who does not heed the lease, or is gone already.
+        if !self.store.remove(key, at).await? && self.store.read(key).await?.is_some() {
+            return Err(Refusal::Busy);
+        }
+        Ok(())
+    }
+
+    /// Revokes the refresh token, and with it the sessions under it; without one, the access token.
+    async fn revoke(&self, key: &ConnectionKey, record: &Record) -> Result<Removed, String> {
+        let grant = self.open_grant(key, record).map_err(|refusal| refusal.to_string())?;
+        let token = match grant.refresh_token {
+            Some(token) => Some(token),
+            None => self.access_token(key, record)?,
+        };
+        let Some(token) = token else { return Ok(Removed::NothingToRevoke) };
+        let login = LoginUrl::parse(&grant.login_url, &self.trusted_hosts)
+            .map_err(|error| format!("its login host {error}"))?;
+        let connection = self.transport.one_shot(&login).await.map_err(|error| error.to_string())?;
+        oauth::revoke(&token, connection).await.map_err(|error| error.to_string())?;
+        Ok(Removed::Revoked)
+    }
+
+    fn access_token(&self, key: &ConnectionKey, record: &Record) -> Result<Option<Secret<String>>, String> {
+        let Some(sealed) = &record.session else { return Ok(None) };
+        let session = SessionSecret::open(&self.vault, key, sealed, record.head.generation);
+        session.map(|session| Some(session.access_token)).map_err(|error| format!("the session {error}"))
+    }
+}

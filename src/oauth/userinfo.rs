@@ -1,0 +1,68 @@
+//! Userinfo: asks an org whether a session is alive, and whose it is.
+
+use bytes::Bytes;
+use http::header::AUTHORIZATION;
+use http::{HeaderValue, Request, StatusCode, Uri};
+use http_body_util::Full;
+use serde::Deserialize;
+
+use super::ExchangeError;
+use crate::salesforce::ErrorCode;
+use crate::salesforce::identity::Id;
+use crate::secret::Secret;
+use crate::transport::OneShot;
+
+/// What an org says of a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UserInfo {
+    /// Alive.
+    Alive {
+        /// The org that it belongs to.
+        org: Id,
+        /// The user that it belongs to.
+        user: Id,
+    },
+    /// Expired, revoked or never valid.
+    Dead,
+    /// The org answers, and refuses for another reason.
+    Refused(Option<ErrorCode>),
+}
+
+#[derive(Deserialize)]
+struct Wire {
+    organization_id: String,
+    user_id: String,
+}
+
+/// Asks userinfo with this access token, by one request on `connection`. A dead session is 403 with the text
+/// `Bad_OAuth_Token`.
+pub async fn userinfo(access_token: &Secret<String>, connection: OneShot) -> Result<UserInfo, ExchangeError> {
+    let value = zeroize::Zeroizing::new(format!("Bearer {}", access_token.expose()));
+    let mut value = HeaderValue::from_str(&value)
+        .map_err(|_| ExchangeError::NotSent("the stored access token is not a header value".to_owned()))?;
+    value.set_sensitive(true);
+    let mut request = Request::new(Full::new(Bytes::new()));
+    *request.uri_mut() = Uri::from_static("/services/oauth2/userinfo");
+    request.headers_mut().insert(AUTHORIZATION, value);
+    let answer = connection.send(request).await.map_err(|error| ExchangeError::Lost(error.to_string()))?;
+    let code = ErrorCode::parse(answer.body.trim_ascii());
+    match answer.status {
+        StatusCode::OK => alive(&answer.body),
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if is_dead(&answer.body) => Ok(UserInfo::Dead),
+        status if status.is_client_error() => Ok(UserInfo::Refused(code)),
+        status => Err(ExchangeError::Lost(format!("the org answered {status}"))),
+    }
+}
+
+fn alive(body: &[u8]) -> Result<UserInfo, ExchangeError> {
+    let wire: Option<Wire> = serde_json::from_slice(body).ok();
+    let ids = wire.and_then(|wire| Some((Id::parse(&wire.organization_id).ok()?, Id::parse(&wire.user_id).ok()?)));
+    match ids {
+        Some((org, user)) => Ok(UserInfo::Alive { org, user }),
+        None => Err(ExchangeError::Lost("a 200 that does not say whose session it is".to_owned())),
+    }
+}
+
+fn is_dead(body: &[u8]) -> bool {
+    [b"Bad_OAuth_Token".as_slice(), b"INVALID_SESSION_ID"].iter().any(|word| memchr::memmem::find(body, word).is_some())
+}
