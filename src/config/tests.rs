@@ -65,7 +65,7 @@ fn each_fault_names_its_key_and_the_remedy() {
         ("[salesforce]\nca_file = \"no.pem\"", "salesforce.ca_file", "cannot read"),
         ("[salesforce]\nca_file = \"bad.pem\"", "salesforce.ca_file", "PEM"),
         ("[salesforce]\nexchange_timeout = \"2m\"", "salesforce.exchange_timeout", "30s"),
-        ("[log]\nformat = \"xml\"", "log.format", "json, text"),
+        ("[log]\nformat = \"xml\"", "log.format", "\"json\" or \"text\""),
         ("[log]\nlevel = \"loud\"", "log.level", "error, warn, info"),
         ("[control]\nlisten = \"127.0.0.1:9\"", "control.listen", "unix:"),
     ] {
