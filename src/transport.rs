@@ -2,8 +2,10 @@
 //! speaks TLS with verified certificates, keeps idle connections per instance, and never follows a redirect.
 
 mod dial;
+mod driver;
 mod instance;
 mod one_shot;
+mod request_body;
 mod settings;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -14,8 +16,9 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
 pub use dial::DialError;
-pub use instance::{BodyError, Instance, Lease, RequestBody, SendError};
+pub use instance::{Connection, Instance, ResponseBody, SendError};
 pub use one_shot::{Answer, OneShot, OneShotError};
+pub use request_body::{BodyError, RequestBody};
 pub use settings::Settings;
 
 use crate::salesforce::hosts::{InstanceUrl, LoginUrl};
@@ -83,18 +86,18 @@ impl Transport {
     }
 
     /// A connection of `instance`, idle or new, for one request of `worker`.
-    pub async fn connection(&self, instance: &Arc<Instance>, worker: usize) -> Result<Lease, DialError> {
+    pub async fn connection(&self, instance: &Arc<Instance>, worker: usize) -> Result<Connection, DialError> {
         match instance.take_idle(worker, self.settings.idle_timeout) {
-            Some(lease) => Ok(lease),
+            Some(idle) => Ok(idle),
             None => self.fresh_connection(instance, worker).await,
         }
     }
 
     /// A new connection of `instance`.
-    pub async fn fresh_connection(&self, instance: &Arc<Instance>, worker: usize) -> Result<Lease, DialError> {
+    pub async fn fresh_connection(&self, instance: &Arc<Instance>, worker: usize) -> Result<Connection, DialError> {
         let url = instance.url();
         let stream = dial::dial(url.is_https(), url.host(), url.port(), &self.tls, &self.settings).await?;
-        instance::handshake(instance, worker, stream).await
+        Connection::handshake(instance, worker, stream).await
     }
 
     fn instances(&self) -> MutexGuard<'_, Vec<Weak<Instance>>> {

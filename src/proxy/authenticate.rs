@@ -8,18 +8,18 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode};
-use hyper::body::Body as _;
 use tokio::time::Sleep;
 
 use super::body::{Body, OrgBody};
 use super::error::ProxyError;
-use super::forward::{Answer, Outgoing, forward};
+use super::forward::{Outgoing, forward};
 use super::observe::{Observation, Replay};
 use super::peek::{judge, peek};
 use super::replay_body::ReplayBody;
 use super::{Proxy, sanitize};
 use crate::salesforce::{ErrorCode, Verdict};
 use crate::token::{Session, Slot};
+use crate::transport::ResponseBody;
 
 const MAX_SENDS: u32 = 3;
 
@@ -43,12 +43,12 @@ pub async fn authenticate(
     seen: &mut Observation,
 ) -> Result<Response<Body>, ProxyError> {
     let mut session = current(proxy, slot).await?;
-    let mut timer = Box::pin(tokio::time::sleep(Duration::ZERO));
     for sends in 1..=MAX_SENDS {
         let sent = Instant::now();
+        let mut timer = Box::pin(tokio::time::sleep(Duration::ZERO));
         let answer = forward(&proxy.transport, proxy.worker, call, &session, body, &mut timer).await;
         seen.add_upstream(sent.elapsed());
-        let dead = match inspect(proxy, slot, call, body, &session, answer?, &mut timer).await? {
+        let dead = match inspect(proxy, slot, call, body, &session, answer?, timer).await? {
             Answered::Live(mut response) => {
                 if sends > 1 {
                     seen.set_replay(Replay::Done);
@@ -86,18 +86,14 @@ async fn inspect(
     call: &Outgoing,
     body: &ReplayBody,
     session: &Session,
-    answer: Answer,
-    timer: &mut Pin<Box<Sleep>>,
+    answer: Response<ResponseBody>,
+    timer: Pin<Box<Sleep>>,
 ) -> Result<Answered, ProxyError> {
-    let Answer { response, lease } = answer;
-    let (mut head, mut rest) = response.into_parts();
+    let (mut head, mut rest) = answer.into_parts();
     let mut peeked = None;
     if call.family.peeks_at(head.status.as_u16()) {
         let seen = peek(&head.headers, &mut rest).await?;
         if let Verdict::Dead { code } = judge(call.family, head.status.as_u16(), &head.headers, &seen) {
-            if rest.is_end_stream() && body.is_read() {
-                lease.give_back();
-            }
             return Ok(Answered::Dead(code));
         }
         if sanitize::contains_token(&seen.plain, session.token().expose().as_bytes()) {
@@ -113,15 +109,8 @@ async fn inspect(
     if sanitize::carries_token(&head.headers, session.token().expose().as_bytes()) {
         return Err(ProxyError::ResponseWithheld);
     }
-    let body = Body::org(OrgBody {
-        peeked,
-        rest,
-        lease,
-        timer: std::mem::replace(timer, Box::pin(tokio::time::sleep(Duration::ZERO))),
-        pause_limit: call.family.row().body_idle_timeout,
-        pausing: false,
-        request_sent: body.is_read(),
-    });
+    let body =
+        Body::org(OrgBody { peeked, rest, timer, pause_limit: call.family.row().body_idle_timeout, pausing: false });
     Ok(Answered::Live(Response::from_parts(head, body)))
 }
 

@@ -6,11 +6,11 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
+use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio::time::{Instant, Sleep};
 
 use super::observe::{End, Observation};
-use crate::transport::{BodyError, Lease};
+use crate::transport::{BodyError, ResponseBody};
 
 /// A response body on its way to the caller.
 pub struct Body {
@@ -24,14 +24,12 @@ enum Source {
     Ended,
 }
 
-/// An org's response body, with the connection that it comes over.
+/// An org's response body.
 pub struct OrgBody {
     /// What was read already to look at it.
     pub peeked: Option<Bytes>,
     /// The rest.
-    pub rest: Incoming,
-    /// The connection; it is kept for the next call only if the body ends well.
-    pub lease: Lease,
+    pub rest: ResponseBody,
     /// The call's one timer.
     pub timer: Pin<Box<Sleep>>,
     /// How long the body may pause.
@@ -39,8 +37,6 @@ pub struct OrgBody {
     /// Whether the timer runs: it is set when the body begins to make the caller wait, so that a fast body costs no
     /// timer work.
     pub pausing: bool,
-    /// Whether the whole request was sent, so that the connection may be used again.
-    pub request_sent: bool,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -79,12 +75,7 @@ impl Body {
     }
 
     fn finish(&mut self, end: End) {
-        if let Source::Org(org) = std::mem::replace(&mut self.source, Source::Ended)
-            && end == End::Complete
-            && org.request_sent
-        {
-            org.lease.give_back();
-        }
+        self.source = Source::Ended;
         if let Some(observation) = &mut self.observation {
             observation.end(end);
         }
@@ -146,7 +137,7 @@ impl OrgBody {
         }
         if let Poll::Ready(frame) = Pin::new(&mut self.rest).poll_frame(cx) {
             self.pausing = false;
-            return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
+            return Poll::Ready(frame);
         }
         if !self.pausing {
             self.pausing = true;

@@ -5,14 +5,13 @@ use std::time::Duration;
 
 use http::header::HOST;
 use http::{HeaderMap, HeaderName, Method, Request, Response, Uri, Version};
-use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep};
 
 use super::error::ProxyError;
 use super::replay_body::ReplayBody;
 use crate::salesforce::{ApiFamily, TokenPlace};
 use crate::token::Session;
-use crate::transport::{DialError, Lease, RequestBody, SendError, Transport};
+use crate::transport::{Connection, DialError, RequestBody, ResponseBody, SendError, Transport};
 
 const SESSION: HeaderName = HeaderName::from_static("x-sfdc-session");
 
@@ -28,14 +27,6 @@ pub struct Outgoing {
     pub family: ApiFamily,
 }
 
-/// The head of an answer, with the connection that its body comes over.
-pub struct Answer {
-    /// Head and body.
-    pub response: Response<Incoming>,
-    /// The connection.
-    pub lease: Lease,
-}
-
 /// Sends the call with `session` and waits for the head of the answer.
 pub async fn forward(
     transport: &Transport,
@@ -44,16 +35,17 @@ pub async fn forward(
     session: &Session,
     body: &ReplayBody,
     timer: &mut Pin<Box<Sleep>>,
-) -> Result<Answer, ProxyError> {
+) -> Result<Response<ResponseBody>, ProxyError> {
     let mut request = call.request(session, body.send());
-    let mut lease = transport.connection(&session.instance, worker).await.map_err(undialled)?;
+    let mut connection = transport.connection(&session.instance, worker).await.map_err(undialled)?;
     loop {
-        match wait_for_head(&mut lease, request, body, timer, call.family.row().first_byte_timeout).await {
-            Ok(response) => return Ok(Answer { response, lease }),
+        let reused = connection.is_reused();
+        match wait_for_head(connection, request, body, timer, call.family.row().first_byte_timeout).await {
+            Ok(response) => return Ok(response),
             // An idle connection that the org had closed: nothing was sent, so a new one is no replay.
-            Err(Failure::Send(SendError::Unsent(unsent))) if lease.is_reused() => {
+            Err(Failure::Send(SendError::Unsent(unsent))) if reused => {
                 request = *unsent;
-                lease = transport.fresh_connection(&session.instance, worker).await.map_err(undialled)?;
+                connection = transport.fresh_connection(&session.instance, worker).await.map_err(undialled)?;
             }
             Err(Failure::Send(error)) => {
                 if body.caller_failed() {
@@ -74,14 +66,14 @@ enum Failure {
 
 /// Waits for the head; a body that still moves towards the org keeps the time from running out.
 async fn wait_for_head(
-    lease: &mut Lease,
+    connection: Connection,
     request: Request<RequestBody>,
     body: &ReplayBody,
     timer: &mut Pin<Box<Sleep>>,
     limit: Duration,
-) -> Result<Response<Incoming>, Failure> {
+) -> Result<Response<ResponseBody>, Failure> {
     timer.as_mut().reset(Instant::now() + limit);
-    let mut head = std::pin::pin!(lease.send(request));
+    let mut head = std::pin::pin!(connection.send(request));
     loop {
         tokio::select! {
             biased;

@@ -8,10 +8,11 @@ use flate2::read::GzDecoder;
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http_body_util::BodyExt;
-use hyper::body::{Body, Incoming};
+use hyper::body::Body;
 
 use super::error::ProxyError;
 use crate::salesforce::{ApiFamily, Verdict};
+use crate::transport::ResponseBody;
 
 /// How much of a body is looked at. A dead session's answer has some hundred bytes.
 const PEEK_BYTES: usize = 8 * 1024;
@@ -27,7 +28,7 @@ pub struct Peek {
 }
 
 /// Reads the beginning of a body, up to its end or the bound.
-pub async fn peek(headers: &HeaderMap, body: &mut Incoming) -> Result<Peek, ProxyError> {
+pub async fn peek(headers: &HeaderMap, body: &mut ResponseBody) -> Result<Peek, ProxyError> {
     let reading = async {
         let mut raw = BytesMut::new();
         while raw.len() < PEEK_BYTES && !body.is_end_stream() {

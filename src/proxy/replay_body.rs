@@ -147,11 +147,6 @@ impl ReplayBody {
         self.0.as_ref().is_some_and(|recording| lock(recording).caller_failed)
     }
 
-    /// Whether the body has been read to its end.
-    pub fn is_read(&self) -> bool {
-        self.0.as_ref().is_none_or(|recording| lock(recording).source.is_none())
-    }
-
     /// When the body last moved towards the org; `None` for no body.
     pub fn progress(&self) -> Option<Instant> {
         self.0.as_ref().map(|recording| lock(recording).progress)

@@ -46,7 +46,7 @@ pub enum DialError {
 #[derive(Debug)]
 pub(super) enum Stream {
     Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<TlsStream<SingleWrites>>),
 }
 
 /// Connects to a host that has been parsed and allowed.
@@ -65,7 +65,8 @@ pub(super) async fn dial(
         }
         let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned())
             .map_err(|error| DialError::Tls(io::Error::other(error)))?;
-        let stream = TlsConnector::from(Arc::clone(tls)).connect(name, tcp).await.map_err(DialError::Tls)?;
+        let stream =
+            TlsConnector::from(Arc::clone(tls)).connect(name, SingleWrites(tcp)).await.map_err(DialError::Tls)?;
         Ok(Stream::Tls(Box::new(stream)))
     };
     timeout(settings.connect_timeout, connecting).await.map_err(|_| DialError::TimedOut)?
@@ -150,5 +151,45 @@ impl AsyncWrite for Stream {
             Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::Tls(stream) => Pin::new(stream.as_mut()).poll_shutdown(cx),
         }
+    }
+}
+
+/// Writes one slice with `send` and not `writev`, which costs the kernel more. TLS nearly always has one record to write.
+#[derive(Debug)]
+pub(super) struct SingleWrites(TcpStream);
+
+impl AsyncRead for SingleWrites {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().0).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for SingleWrites {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().0).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let stream = Pin::new(&mut self.get_mut().0);
+        match bufs {
+            [one] => stream.poll_write(cx, one),
+            _ => stream.poll_write_vectored(cx, bufs),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().0).poll_shutdown(cx)
     }
 }

@@ -1,34 +1,22 @@
-//! An org's API host with its idle connections. A connection is leased for one request and comes back only when that
-//! request's response was read to its end; in every other case it is closed.
+//! An org's API host with its idle connections. A connection serves one request at a time and is kept only when that
+//! request was sent and its response read to its end; in every other case it is closed.
 
-use std::pin::Pin;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response};
-use http_body_util::Full;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
-use tokio::task::AbortHandle;
 
 use super::dial::{DialError, Stream};
+use super::driver::Driver;
+use super::{BodyError, RequestBody};
 use crate::salesforce::hosts::InstanceUrl;
-
-/// What can go wrong with a streamed request body.
-pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
-
-/// A request body on its way to an org.
-pub enum RequestBody {
-    /// No body.
-    Empty,
-    /// A body that is in memory as a whole.
-    Whole(Full<Bytes>),
-    /// A body that is produced while it is sent.
-    Stream(Pin<Box<dyn Body<Data = Bytes, Error = BodyError> + Send>>),
-}
 
 /// Why a request got no response head.
 #[derive(Debug, thiserror::Error)]
@@ -50,27 +38,33 @@ pub struct Instance {
 }
 
 struct Idle {
-    connection: Connection,
+    link: Link,
     since: Instant,
 }
 
-struct Connection {
+/// One end for sending, and what drives the connection.
+struct Link {
     sender: SendRequest<RequestBody>,
-    driver: AbortHandle,
+    driver: Driver,
 }
 
-impl Drop for Connection {
-    fn drop(&mut self) {
-        self.driver.abort();
-    }
+/// A connection for one request. It belongs to the worker that it was taken or dialled by.
+pub struct Connection {
+    link: Link,
+    home: Home,
+    reused: bool,
 }
 
-/// A connection for one request. Dropped, it is closed; [`Lease::give_back`] keeps it for the next request.
-pub struct Lease {
-    connection: Connection,
+/// Where a connection goes when it is idle.
+struct Home {
     instance: Arc<Instance>,
     worker: usize,
-    reused: bool,
+}
+
+/// A response body, with the connection that it comes over as long as that is needed.
+pub struct ResponseBody {
+    incoming: Incoming,
+    connection: Option<(Link, Home)>,
 }
 
 impl Instance {
@@ -89,20 +83,19 @@ impl Instance {
         &self.host
     }
 
-    pub(super) fn take_idle(self: &Arc<Self>, worker: usize, idle_timeout: Duration) -> Option<Lease> {
+    pub(super) fn take_idle(self: &Arc<Self>, worker: usize, idle_timeout: Duration) -> Option<Connection> {
         let mut idle = self.idle(worker);
-        while let Some(Idle { connection, since }) = idle.pop() {
-            if !connection.sender.is_closed() && since.elapsed() < idle_timeout {
-                return Some(Lease { connection, instance: Arc::clone(self), worker, reused: true });
+        while let Some(Idle { mut link, since }) = idle.pop() {
+            if link.is_ready() && since.elapsed() < idle_timeout {
+                return Some(Connection { link, home: Home { instance: Arc::clone(self), worker }, reused: true });
             }
         }
         None
     }
 
     pub(super) fn close_idle(&self, worker: usize, now: Instant, idle_timeout: Duration) {
-        self.idle(worker).retain(|idle| {
-            !idle.connection.sender.is_closed() && now.saturating_duration_since(idle.since) < idle_timeout
-        });
+        self.idle(worker)
+            .retain_mut(|idle| idle.link.is_ready() && now.saturating_duration_since(idle.since) < idle_timeout);
     }
 
     fn idle(&self, worker: usize) -> MutexGuard<'_, Vec<Idle>> {
@@ -111,78 +104,93 @@ impl Instance {
     }
 }
 
-pub(super) async fn handshake(instance: &Arc<Instance>, worker: usize, stream: Stream) -> Result<Lease, DialError> {
-    let (sender, connection) = http1::Builder::new().handshake(TokioIo::new(stream)).await?;
-    let driver = tokio::spawn(connection).abort_handle();
-    let connection = Connection { sender, driver };
-    Ok(Lease { connection, instance: Arc::clone(instance), worker, reused: false })
+impl Link {
+    /// Whether the connection lives and waits for a request.
+    fn is_ready(&mut self) -> bool {
+        self.driver.notice();
+        self.sender.is_ready()
+    }
+
+    fn go_home(mut self, home: Home) {
+        if !self.is_ready() {
+            return;
+        }
+        let mut idle = home.instance.idle(home.worker);
+        if idle.len() < home.instance.max_idle {
+            idle.push(Idle { link: self, since: Instant::now() });
+        }
+    }
 }
 
-impl Lease {
+impl Connection {
+    pub(super) async fn handshake(instance: &Arc<Instance>, worker: usize, stream: Stream) -> Result<Self, DialError> {
+        let (sender, connection) = http1::Builder::new().handshake(TokioIo::new(stream)).await?;
+        let link = Link { sender, driver: Driver::new(connection) };
+        Ok(Self { link, home: Home { instance: Arc::clone(instance), worker }, reused: false })
+    }
+
     /// Whether the connection has served a request before.
     pub fn is_reused(&self) -> bool {
         self.reused
     }
 
     /// Sends the request and waits for the head of its response. A request is given back only if none of it was sent.
-    pub async fn send(&mut self, request: Request<RequestBody>) -> Result<Response<Incoming>, SendError> {
-        if self.connection.sender.ready().await.is_err() {
+    pub async fn send(mut self, request: Request<RequestBody>) -> Result<Response<ResponseBody>, SendError> {
+        if !self.link.is_ready() {
             return Err(SendError::Unsent(Box::new(request)));
         }
-        self.connection.sender.try_send_request(request).await.map_err(|mut error| match error.take_message() {
+        let Link { sender, driver } = &mut self.link;
+        let mut answer = pin!(sender.try_send_request(request));
+        let answer = poll_fn(|cx| driver.drive(cx, |cx| answer.as_mut().poll(cx))).await;
+        let response = answer.map_err(|mut error| match error.take_message() {
             Some(request) => SendError::Unsent(Box::new(request)),
             None => SendError::Failed(error.into_error()),
-        })
-    }
-
-    /// Keeps the connection for the next request. Call it only when the response has been read to its end.
-    pub fn give_back(self) {
-        let Self { connection, instance, worker, .. } = self;
-        if connection.sender.is_closed() {
-            return;
-        }
-        let mut idle = instance.idle(worker);
-        if idle.len() < instance.max_idle {
-            idle.push(Idle { connection, since: Instant::now() });
-        }
+        })?;
+        Ok(response.map(|incoming| ResponseBody::new(incoming, self.link, self.home)))
     }
 }
 
-impl Body for RequestBody {
+impl ResponseBody {
+    fn new(incoming: Incoming, link: Link, home: Home) -> Self {
+        if link.sender.is_ready() {
+            // All of the response is here already.
+            link.go_home(home);
+            return Self { incoming, connection: None };
+        }
+        Self { incoming, connection: Some((link, home)) }
+    }
+}
+
+impl Body for ResponseBody {
     type Data = Bytes;
     type Error = BodyError;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        match self.get_mut() {
-            Self::Empty => Poll::Ready(None),
-            Self::Whole(body) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
-            Self::Stream(body) => body.as_mut().poll_frame(cx),
-        }
+        let Self { incoming, connection } = self.get_mut();
+        let mut next = |cx: &mut Context<'_>| Pin::new(&mut *incoming).poll_frame(cx);
+        let polled = match connection {
+            None => next(cx),
+            Some((link, _)) => link.driver.drive(cx, next),
+        };
+        polled.map_err(Into::into)
     }
 
     fn is_end_stream(&self) -> bool {
-        match self {
-            Self::Empty => true,
-            Self::Whole(body) => body.is_end_stream(),
-            Self::Stream(body) => body.is_end_stream(),
-        }
+        self.incoming.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Empty => SizeHint::with_exact(0),
-            Self::Whole(body) => body.size_hint(),
-            Self::Stream(body) => body.size_hint(),
-        }
+        self.incoming.size_hint()
     }
 }
 
-impl std::fmt::Debug for RequestBody {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Empty => "Empty",
-            Self::Whole(_) => "Whole",
-            Self::Stream(_) => "Stream",
-        })
+impl Drop for ResponseBody {
+    /// Keeps the connection if the response was read to its end; else closes it.
+    fn drop(&mut self) {
+        if let Some((link, home)) = self.connection.take()
+            && self.incoming.is_end_stream()
+        {
+            link.go_home(home);
+        }
     }
 }
