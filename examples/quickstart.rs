@@ -71,8 +71,8 @@ Orgpass is running, with two connections in an embedded store that goes when it 
 
   callers     {proxy}
   operators   {ops}      (/readyz, /metrics)
-  {acme_key:<22}  ->  {acme_url}   a simulated org
-  {globex_key:<22}  ->  {globex_url}   another one
+  {acme_key:<23}  ->  {acme_url}   a simulated org
+  {globex_key:<23}  ->  {globex_url}   another one
 
 None of these lines holds a credential. Ask each tenant's org for its accounts:
 
