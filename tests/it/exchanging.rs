@@ -146,7 +146,7 @@ async fn a_crowd_is_served_though_the_caller_that_started_the_exchange_is_gone(w
     let first = tokio::spawn(caller.get(LIMITS).tenant("acme").send());
     held.wait_held(1).await;
     let others = tokio::spawn(async move { crowd(CROWD, || caller.get(LIMITS).tenant("acme")).await });
-    world.sim.wait_for(|request| request.dead, CROWD + 1).await;
+    world.until_metric(IN_FLIGHT, (CROWD + 1) as f64).await;
 
     first.abort();
     assert!(first.await.unwrap_err().is_cancelled());

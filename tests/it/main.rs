@@ -6,4 +6,5 @@ mod authenticating;
 mod bodies;
 mod caller;
 mod exchanging;
+mod replaying;
 mod world;
