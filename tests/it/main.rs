@@ -2,9 +2,12 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot set up its world has failed")]
 #![allow(unreachable_pub, reason = "modules of one test binary")]
 
+mod ahead;
 mod authenticating;
 mod bodies;
 mod caller;
 mod exchanging;
+mod refusing;
 mod replaying;
+mod warm;
 mod world;
