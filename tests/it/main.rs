@@ -9,5 +9,6 @@ mod caller;
 mod exchanging;
 mod refusing;
 mod replaying;
+mod streaming;
 mod warm;
 mod world;
