@@ -12,7 +12,7 @@ use orgpass::app::App;
 use orgpass::config::Config;
 use orgpass::connection::{Cause, ConnectionKey, Generation, Status};
 use orgpass::secret::Secret;
-use orgpass::store::{Fingerprint, GrantKind, Head, NewRecord, Put, PutWhen, StoreTime};
+use orgpass::store::{Fingerprint, GrantKind, Head, NewRecord, Put, PutWhen, StoreTime, StoreUrl};
 use orgpass::token::{GrantSecret, SessionSecret};
 use orgpass::vault::new_key_line;
 use redis_child::RedisChild;
@@ -76,6 +76,7 @@ fn events() -> &'static Seen {
 }
 
 /// What a world is made of; the defaults are the common case.
+#[derive(Default)]
 pub struct Options {
     /// More lines for the configuration file.
     pub config: String,
@@ -83,12 +84,6 @@ pub struct Options {
     pub app: AppOptions,
     /// The store's URL, if not an embedded file.
     pub store: Option<String>,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self { config: String::new(), app: AppOptions::default(), store: None }
-    }
 }
 
 pub struct World {
@@ -268,7 +263,10 @@ impl World {
     fn search_for_secrets(&self) {
         let mut secrets = self.sim.secrets();
         secrets.extend(self.keys.iter().map(|line| line.split_once(':').unwrap().1.to_owned()));
-        let stored = std::fs::read(self.dir.path().join("orgpass.redb")).unwrap_or_default();
+        let stored = match &self.config.store.url {
+            StoreUrl::File(path) => std::fs::read(path).unwrap(),
+            StoreUrl::Redis(url) => everything_in(url).unwrap(),
+        };
         let places = [
             ("the access log", self.log.text().into_bytes()),
             ("an event", events().text().into_bytes()),
@@ -303,6 +301,19 @@ pub async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
 fn forms(secret: &str) -> [String; 3] {
     let percent: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
     [secret.to_owned(), base64::engine::general_purpose::STANDARD_NO_PAD.encode(secret), percent]
+}
+
+/// Every key and value of a Redis whose default user may read them.
+fn everything_in(url: &str) -> redis::RedisResult<Vec<u8>> {
+    let mut connection = redis::Client::open(url)?.get_connection()?;
+    let mut everything = Vec::new();
+    for key in redis::cmd("KEYS").arg("*").query::<Vec<Vec<u8>>>(&mut connection)? {
+        let kind: String = redis::cmd("TYPE").arg(&key).query(&mut connection)?;
+        let read = if kind == "string" { "GET" } else { "DUMP" };
+        everything.extend(redis::cmd(read).arg(&key).query::<Option<Vec<u8>>>(&mut connection)?.unwrap_or_default());
+        everything.extend(key);
+    }
+    Ok(everything)
 }
 
 fn merge(into: &mut toml::Table, from: toml::Table) {
