@@ -70,7 +70,7 @@ impl App {
         // Used by the flows that connect orgs; read here so that a complete configuration is accepted everywhere.
         let _scopes: Vec<String> = section.list("scopes");
         const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-        let session_time = section.duration("session_time", Duration::from_secs(60)..=DAY);
+        let session_time = section.duration("session_time", Duration::from_secs(1)..=DAY);
         section.finish();
         Some(Self { name: name.to_owned(), client_id, client_secret, login_url: login_url?, session_time })
     }

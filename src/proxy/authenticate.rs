@@ -42,7 +42,7 @@ pub async fn authenticate(
     body: &ReplayBody,
     seen: &mut Observation,
 ) -> Result<Response<Body>, ProxyError> {
-    let mut session = current(proxy, slot).await?;
+    let mut session = proxy.tokens.current(slot, call.family).await?;
     for sends in 1..=MAX_SENDS {
         let sent = Instant::now();
         let mut timer = Box::pin(tokio::time::sleep(Duration::ZERO));
@@ -69,14 +69,6 @@ pub async fn authenticate(
         })?;
     }
     Err(ProxyError::ReplayNotPossible)
-}
-
-/// The session in memory, or the one that the engine gets.
-async fn current(proxy: &Proxy, slot: &Arc<Slot>) -> Result<Arc<Session>, ProxyError> {
-    if let Some(session) = slot.session().as_ref() {
-        return Ok(Arc::clone(session));
-    }
-    Ok(proxy.tokens.session(slot, None).await?)
 }
 
 /// Looks at an answer as far as its family's table asks for, and makes the caller's response of it.

@@ -80,9 +80,14 @@ impl Settings {
             Some(StoreUrl::File(path)) => StoreUrl::File(section.base().join(path)),
             Some(redis) => redis,
         };
+        let password_file = section.file("password_file");
+        if matches!(&url, StoreUrl::Redis(url) if names_a_user(url)) && password_file.is_none() {
+            // Redis knows a user by its password only: without one, the client would be the default user.
+            section.fault("password_file", "is missing; it holds the password of the user that store.url names");
+        }
         let settings = Self {
             url,
-            password_file: section.file("password_file"),
+            password_file,
             ca_file: section.file("ca_file"),
             timeout: section.duration_or(
                 "timeout",
@@ -93,5 +98,30 @@ impl Settings {
         };
         section.finish();
         settings
+    }
+}
+
+fn names_a_user(url: &str) -> bool {
+    url::Url::parse(url).is_ok_and(|url| !url.username().is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn a_redis_user_needs_its_password_lest_the_default_user_connects() {
+        for (text, wanted) in [
+            ("url = \"redis://127.0.0.1:6379\"", None),
+            ("url = \"redis://orgpass@127.0.0.1:6379\"\npassword_file = \"password\"", None),
+            ("url = \"redis://orgpass@127.0.0.1:6379\"", Some("store.password_file")),
+            ("url = \"rediss://orgpass@127.0.0.1:6379\"", Some("store.password_file")),
+        ] {
+            let mut faults = Vec::new();
+            Settings::read(Section::new("store", text.parse().unwrap(), Path::new("/etc"), &mut faults));
+            assert_eq!(faults.first().map(|fault| fault.key.as_str()), wanted, "{text}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! A session ready for the warm path: everything that a request needs of one generation, built once.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use http::HeaderValue;
@@ -34,6 +34,7 @@ pub struct Session {
     stored: Option<Instant>,
     /// Per API family: milliseconds from `loaded` to the last accepted call, plus one; zero for never.
     accepted: [AtomicU64; ApiFamily::ALL.len()],
+    refused: [AtomicBool; ApiFamily::ALL.len()],
     loaded: Instant,
     jitter: u8,
 }
@@ -59,6 +60,7 @@ impl Session {
             token: secret.access_token.clone(),
             stored,
             accepted: Default::default(),
+            refused: Default::default(),
             loaded: Instant::now(),
             jitter: secret.generation.jitter(),
         })
@@ -83,6 +85,16 @@ impl Session {
     /// Whether a call of this family was ever accepted.
     pub(super) fn was_accepted_by(&self, family: ApiFamily) -> bool {
         self.accepted[family as usize].load(Ordering::Relaxed) > 0
+    }
+
+    /// Notes that the org said in a call of this family that the session is dead.
+    pub(super) fn note_refused(&self, family: ApiFamily) {
+        self.refused[family as usize].store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a call of this family was ever told that the session is dead.
+    pub(super) fn was_refused_by(&self, family: ApiFamily) -> bool {
+        self.refused[family as usize].load(Ordering::Relaxed)
     }
 
     /// When a call was last accepted, of any family.

@@ -91,6 +91,16 @@ impl TokenSource {
         Ok(shared.unwrap_or_else(|never| match never {}))
     }
 
+    /// The session to send a call of `family` with: the one in memory. While a dead one is being replaced, the next: a
+    /// body that can be sent only once is not spent on it. Another family's refusal makes no call wait.
+    pub async fn current(&self, slot: &Arc<Slot>, family: ApiFamily) -> FlightResult {
+        let Some(session) = slot.session().clone() else { return self.session(slot, None).await };
+        if session.was_refused_by(family) && slot.state().live_flight().is_some() {
+            return self.session(slot, Some(session.generation)).await;
+        }
+        Ok(session)
+    }
+
     /// A session of the connection that replaces `refused`, or any if nothing was refused. Waits for the flight that
     /// gets it, at most [`Settings::wait`].
     pub async fn session(&self, slot: &Arc<Slot>, refused: Option<Generation>) -> FlightResult {
@@ -283,6 +293,7 @@ impl TokenSource {
         {
             state.lifetime.learn(sent.saturating_duration_since(last));
         }
+        refused.note_refused(family);
         Ok(())
     }
 

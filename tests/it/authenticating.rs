@@ -1,7 +1,7 @@
 //! Calls get their connection's token, and a dead session is cured before the caller sees it.
 
 use http::Method;
-use salesforce_sim::{AppOptions, Effect, Fault, RecordedRequest};
+use salesforce_sim::{AppOptions, Effect, Fault, OldInstance, RecordedRequest};
 
 use crate::caller::{Call, Caller};
 use crate::world::{Connected, Options, World};
@@ -150,6 +150,20 @@ async fn an_org_that_has_moved_is_followed_to_its_new_instance() {
     let hosts: Vec<_> = posts.map(|request| format!("http://{}", request.header("host").unwrap())).collect();
     assert_eq!(hosts, [old, new.clone(), new]);
     assert_eq!(world.sim.exchanges(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redirect_of_an_org_that_has_moved_goes_back_to_the_caller_and_no_token_follows_it() {
+    let world = World::start().await;
+    let acme = world.connect("acme", None).await;
+    let old = acme.org.instance_url();
+    world.sim.move_org_leaving(&acme.org, OldInstance::Redirects);
+    let reply = world.caller().get(LIMITS).tenant("acme").send().await;
+    assert_eq!(reply.status, 301);
+    assert_eq!(reply.header("location"), Some(&*format!("{}{LIMITS}", acme.org.instance_url())));
+    let requests = world.sim.requests();
+    let hosts: Vec<_> = requests.iter().map(|request| format!("http://{}", request.header("host").unwrap())).collect();
+    assert_eq!(hosts, [old]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

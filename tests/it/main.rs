@@ -2,10 +2,15 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot set up its world has failed")]
 #![allow(unreachable_pub, reason = "modules of one test binary")]
 
+mod ahead;
 mod authenticating;
 mod bodies;
 mod caller;
 mod exchanging;
 mod fencing;
+mod refusing;
+mod replaying;
 mod sanitizing;
+mod streaming;
+mod warm;
 mod world;

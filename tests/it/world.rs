@@ -14,7 +14,7 @@ use orgpass::app::App;
 use orgpass::config::Config;
 use orgpass::connection::{Cause, ConnectionKey, Generation, Status};
 use orgpass::secret::Secret;
-use orgpass::store::{Fingerprint, GrantKind, Head, NewRecord, Put, PutWhen, StoreTime};
+use orgpass::store::{Fingerprint, GrantKind, Head, NewRecord, Put, PutWhen, StoreTime, StoreUrl};
 use orgpass::token::{GrantSecret, SessionSecret};
 use orgpass::vault::new_key_line;
 use redis_child::RedisChild;
@@ -80,6 +80,7 @@ fn events() -> &'static Seen {
 }
 
 /// What a world is made of; the defaults are the common case.
+#[derive(Default)]
 pub struct Options {
     /// More lines for the configuration file.
     pub config: String,
@@ -89,12 +90,6 @@ pub struct Options {
     pub redis: Option<Redis>,
     /// The URL of a store that the test keeps itself, if not one of the world's own.
     pub store: Option<String>,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self { config: String::new(), app: AppOptions::default(), redis: None, store: None }
-    }
 }
 
 pub struct World {
@@ -305,12 +300,13 @@ impl World {
     fn search_for_secrets(&self) {
         let mut secrets = self.sim.secrets();
         secrets.extend(self.keys.iter().map(|line| line.split_once(':').unwrap().1.to_owned()));
-        let stored = match &self.redis {
-            Some(redis) => {
+        let stored = match (&self.redis, &self.config.store.url) {
+            (Some(redis), _) => {
                 secrets.push(redis::PASSWORD.to_owned());
                 redis.dump()
             }
-            None => std::fs::read(self.dir.path().join("orgpass.redb")).unwrap_or_default(),
+            (None, StoreUrl::File(path)) => std::fs::read(path).unwrap(),
+            (None, StoreUrl::Redis(url)) => redis::everything_at(url),
         };
         let places = [
             ("the access log", self.log.text().into_bytes()),

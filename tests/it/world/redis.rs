@@ -56,27 +56,33 @@ impl Redis {
 
     /// All keys and values, raw, one after the other.
     pub fn dump(&self) -> Vec<u8> {
-        let mut raw = self.child.raw();
-        let keys: Vec<Vec<u8>> = redis::cmd("KEYS").arg("*").query(&mut raw).unwrap();
-        let mut all = Vec::new();
-        for key in keys {
-            let kind: String = redis::cmd("TYPE").arg(&key).query(&mut raw).unwrap();
-            let values: Vec<Vec<u8>> = match kind.as_str() {
-                // A lease may end between two looks.
-                "none" => Vec::new(),
-                "string" => {
-                    redis::cmd("GET").arg(&key).query::<Option<Vec<u8>>>(&mut raw).unwrap().into_iter().collect()
-                }
-                "zset" => redis::cmd("ZRANGE").arg(&key).arg(0).arg(-1).query(&mut raw).unwrap(),
-                other => panic!("this search knows no {other}"),
-            };
-            for part in std::iter::once(&key).chain(&values) {
-                all.extend_from_slice(part);
-                all.push(b'\n');
-            }
-        }
-        all
+        everything(&mut self.child.raw())
     }
+}
+
+/// All keys and values of the server at this URL, raw.
+pub fn everything_at(url: &str) -> Vec<u8> {
+    everything(&mut redis::Client::open(url).unwrap().get_connection().unwrap())
+}
+
+fn everything(raw: &mut redis::Connection) -> Vec<u8> {
+    let keys: Vec<Vec<u8>> = redis::cmd("KEYS").arg("*").query(raw).unwrap();
+    let mut all = Vec::new();
+    for key in keys {
+        let kind: String = redis::cmd("TYPE").arg(&key).query(raw).unwrap();
+        let values: Vec<Vec<u8>> = match kind.as_str() {
+            // A lease may end between two looks.
+            "none" => Vec::new(),
+            "string" => redis::cmd("GET").arg(&key).query::<Option<Vec<u8>>>(raw).unwrap().into_iter().collect(),
+            "zset" => redis::cmd("ZRANGE").arg(&key).arg(0).arg(-1).query(raw).unwrap(),
+            other => panic!("this search knows no {other}"),
+        };
+        for part in std::iter::once(&key).chain(&values) {
+            all.extend_from_slice(part);
+            all.push(b'\n');
+        }
+    }
+    all
 }
 
 /// A kill must lose nothing, or the test would be about the loss.
