@@ -6,4 +6,5 @@ mod authenticating;
 mod caller;
 mod fencing;
 mod sanitizing;
+mod storing;
 mod world;
