@@ -5,6 +5,7 @@
 mod authenticating;
 mod caller;
 mod fencing;
+mod operating;
 mod sanitizing;
 mod storing;
 mod world;

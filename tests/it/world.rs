@@ -1,6 +1,7 @@
 //! A world for one test: a simulated Salesforce, a store, and Orgpass in this process with its logs captured. When the
 //! world ends, everything that Orgpass wrote or answered is searched for every secret there was.
 
+mod prometheus_text;
 mod redis;
 
 use std::io::{self, Write};
@@ -20,6 +21,7 @@ use salesforce_sim::{AppOptions, Org, OrgOptions, Simulator, Tokens, User};
 
 use crate::caller::Caller;
 
+pub use prometheus_text::series;
 pub use redis::Redis;
 
 /// Bytes that came out of Orgpass.
