@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot set up its world has failed")]
 #![allow(unreachable_pub, reason = "the binary's modules share what they need")]
 
+mod architecture;
 mod authenticating;
 mod caller;
 mod fencing;
