@@ -5,6 +5,7 @@
 mod architecture;
 mod authenticating;
 mod caller;
+mod documents;
 mod fencing;
 mod operating;
 mod sanitizing;
