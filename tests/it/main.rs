@@ -3,14 +3,18 @@
 #![allow(unreachable_pub, reason = "modules of one test binary")]
 
 mod ahead;
+mod architecture;
 mod authenticating;
 mod bodies;
 mod caller;
+mod documents;
 mod exchanging;
 mod fencing;
+mod operating;
 mod refusing;
 mod replaying;
 mod sanitizing;
+mod storing;
 mod streaming;
 mod warm;
 mod world;

@@ -1,6 +1,7 @@
 //! A world for one test: a simulated Salesforce, a store, and Orgpass in this process with its logs captured. When the
 //! world ends, everything that Orgpass wrote or answered is searched for every secret there was.
 
+mod prometheus_text;
 mod redis;
 
 use std::io::{self, Write};
@@ -27,6 +28,7 @@ const POLL: Duration = Duration::from_millis(5);
 /// Far more than any condition takes on a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+pub use prometheus_text::series;
 pub use redis::Redis;
 
 /// Bytes that came out of Orgpass.

@@ -186,6 +186,8 @@ impl TagFault {
 pub enum Unavailable {
     /// The store of connections cannot be reached.
     Store,
+    /// What the store holds of this connection cannot be read or opened.
+    Record,
     /// No token came from Salesforce's token endpoint in time.
     Exchange,
     /// Salesforce limits logins for now.
@@ -194,12 +196,14 @@ pub enum Unavailable {
 
 impl Unavailable {
     /// Every reason, for tables.
-    pub const ALL: [Self; 3] = [Self::Store, Self::Exchange, Self::RateLimited];
+    pub const ALL: [Self; 4] = [Self::Store, Self::Record, Self::Exchange, Self::RateLimited];
 
     /// When sending again may help.
     pub fn retry_after(self) -> Duration {
         Duration::from_secs(match self {
             Self::Store | Self::Exchange => 5,
+            // Somebody must look first.
+            Self::Record => 30,
             Self::RateLimited => 300,
         })
     }
@@ -208,6 +212,9 @@ impl Unavailable {
     pub fn text(self) -> &'static str {
         match self {
             Self::Store => "The store of connections cannot be reached at the moment. Send the request again later.",
+            Self::Record => {
+                "The stored record of this connection cannot be opened: it is damaged, or was sealed with other keys than the key files here hold. The request was not carried out; an operator finds the reason in the log."
+            }
             Self::Exchange => {
                 "Salesforce gave no new session for this connection in time. The request was not carried out: send it again later."
             }

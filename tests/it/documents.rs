@@ -1,0 +1,4 @@
+//! The documentation says what the program does.
+
+mod configuration;
+mod metrics;

@@ -1,0 +1,128 @@
+//! The access log: one line a call, in either form, with how the call ended.
+
+use std::time::Duration;
+
+use http_body_util::BodyExt;
+use salesforce_sim::{Effect, Fault};
+use serde_json::Value;
+
+use super::LIMITS;
+use crate::world::{Options, World};
+
+/// The lines of the log, once there are so many; they are written out a moment after the call.
+async fn lines(world: &World, count: usize) -> Vec<String> {
+    let asking = async {
+        loop {
+            let lines: Vec<String> = world.log.text().lines().map(str::to_owned).collect();
+            if lines.len() >= count {
+                return lines;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let lines = tokio::time::timeout(Duration::from_secs(30), asking).await.expect("the lines are written");
+    assert_eq!(lines.len(), count, "{lines:?}");
+    lines
+}
+
+async fn last_json(world: &World, count: usize) -> Value {
+    serde_json::from_str(lines(world, count).await.last().unwrap()).unwrap()
+}
+
+fn keys(line: &Value) -> Vec<&str> {
+    let mut keys: Vec<&str> = line.as_object().unwrap().keys().map(String::as_str).collect();
+    keys.sort_unstable();
+    keys
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_call_is_one_line_of_json_that_says_how_it_ended() {
+    let world = World::start().await;
+    let ana = world.connect("acme", Some("u-17")).await;
+    let caller = world.caller();
+    let call = |path: &str| caller.get(path).tenant("acme").user("u-17");
+
+    let reply = call(LIMITS).send().await;
+    let line = last_json(&world, 1).await;
+    let common =
+        ["api", "bytes", "event", "id", "method", "ms", "outcome", "status", "tenant", "time", "upstream_ms", "user"];
+    assert_eq!(keys(&line), common);
+    assert_eq!((&line["event"], &line["tenant"], &line["user"]), (&"request".into(), &"acme".into(), &"u-17".into()));
+    assert_eq!((&line["api"], &line["method"], &line["status"]), (&"rest".into(), &"GET".into(), &200.into()));
+    assert_eq!(line["outcome"], "relayed");
+    assert_eq!(line["id"].as_str(), reply.header("orgpass-request-id"));
+    assert_eq!(line["bytes"], reply.body.len());
+    assert!(line["ms"].as_f64().unwrap() >= line["upstream_ms"].as_f64().unwrap());
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64();
+    assert!((now - line["time"].as_f64().unwrap()).abs() < 60.0);
+
+    world.sim.expire_sessions(&ana.org);
+    call(LIMITS).send().await;
+    let line = last_json(&world, 2).await;
+    assert_eq!((&line["outcome"], &line["replay"]), (&"replayed".into(), &"done".into()));
+
+    call("/services/oauth2/token").send().await;
+    let line = last_json(&world, 3).await;
+    assert_eq!((&line["outcome"], &line["error"]), (&"refused".into(), &"path_refused".into()));
+    assert_eq!((&line["api"], &line["status"]), (&"none".into(), &403.into()));
+    assert_eq!(line.get("tenant"), None, "who calls is asked only on a path that is relayed");
+
+    world.sim.fault(Fault::on_path(LIMITS, Effect::TruncatedBody));
+    call(LIMITS).try_send().await.unwrap_err();
+    assert_eq!(last_json(&world, 4).await["outcome"], "org_failed");
+
+    let mut slow = call("/services/apexrest/trickle?chunks=9").start().await.unwrap();
+    slow.body_mut().frame().await.unwrap().unwrap();
+    drop(slow);
+    let line = last_json(&world, 5).await;
+    assert_eq!((&line["outcome"], &line["status"]), (&"caller_gone".into(), &200.into()));
+
+    let held = world.sim.fault(Fault::on_path(LIMITS, Effect::Hold));
+    let waiting = tokio::spawn(call(LIMITS).send());
+    held.wait_held(1).await;
+    waiting.abort();
+    assert_eq!(last_json(&world, 6).await["outcome"], "caller_gone");
+    held.release();
+
+    caller.raw("GET / HTTP/1.0\r\n\r\n").await;
+    let line = last_json(&world, 7).await;
+    assert_eq!((&line["outcome"], &line["error"]), (&"refused".into(), &"invalid_request".into()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_may_be_text_of_pairs() {
+    let config = "[log]\nformat = \"text\"".to_owned();
+    let world = World::with(Options { config, ..Options::default() }).await;
+    world.connect("acme", None).await;
+    let reply = world.caller().get(&format!("{LIMITS}?secret=query")).tenant("acme").send().await;
+    let line = lines(&world, 1).await.remove(0);
+    let pairs: Vec<(&str, &str)> = line.split(' ').map(|pair| pair.split_once('=').expect("a pair")).collect();
+    let keys: Vec<&str> = pairs.iter().map(|(key, _)| *key).collect();
+    assert_eq!(
+        keys,
+        ["event", "time", "id", "tenant", "api", "method", "status", "outcome", "bytes", "ms", "upstream_ms"]
+    );
+    let id = reply.header("orgpass-request-id").unwrap();
+    assert!(line.contains(&format!(" id={id} tenant=acme api=rest method=GET status=200 outcome=relayed ")), "{line}");
+    assert!(!line.contains("query"), "no path and no query");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_cannot_forge_a_field_or_a_line_of_json() {
+    let world = World::start().await;
+    let name = r#"a","outcome":"relayed"}{\"#;
+    let reply = world.caller().get(LIMITS).tenant(name).send().await;
+    assert_eq!(reply.error(), Some("not_connected"));
+    let line = last_json(&world, 1).await;
+    assert_eq!((&line["tenant"], &line["outcome"]), (&name.into(), &"refused".into()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_can_be_off() {
+    let config = "[log]\naccess = false".to_owned();
+    let mut world = World::with(Options { config, ..Options::default() }).await;
+    world.connect("acme", None).await;
+    assert_eq!(world.caller().get(LIMITS).tenant("acme").send().await.status, 200);
+    assert!(world.stop().await);
+    assert_eq!(world.log.text(), "");
+}

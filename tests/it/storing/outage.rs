@@ -1,0 +1,68 @@
+//! The store goes away and comes back.
+
+use std::time::Duration;
+
+use super::{LIMITS, limits, on, until_it_goes_through};
+use crate::world::{Redis, World};
+
+/// Waits until the readiness probe says this.
+async fn until_ready_says(world: &World, status: u16, word: &str, reasons: &[&str]) {
+    let expected = serde_json::json!({"status": word, "reasons": reasons});
+    let asking = async {
+        loop {
+            let reply = world.operator().get("/readyz").send().await;
+            if (reply.status.as_u16(), &reply.json()) == (status, &expected) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), asking).await.unwrap_or_else(|_| panic!("never {expected}"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_store_warm_calls_go_on_and_all_resumes_by_itself() {
+    let mut world = on(Redis::plain()).await;
+    world.connect("warm", None).await;
+    world.connect("cold", None).await;
+    let expired = world.connect("expired", None).await;
+    assert_eq!(limits(&world, "warm").await.status, 200);
+    assert_eq!(limits(&world, "expired").await.status, 200);
+    until_ready_says(&world, 200, "ok", &[]).await;
+
+    world.redis.as_mut().unwrap().child.kill();
+    until_ready_says(&world, 200, "degraded", &["store_unavailable"]).await;
+    assert_eq!(world.metric("orgpass_store_up").await, 0.0);
+    assert_eq!(limits(&world, "warm").await.status, 200);
+    world.sim.expire_sessions(&expired.org);
+    for tenant in ["cold", "expired"] {
+        let reply = limits(&world, tenant).await;
+        assert_eq!((reply.status.as_u16(), reply.error()), (503, Some("token_unavailable")), "{tenant}");
+        assert!(reply.text().contains("store of connections cannot be reached"), "{}", reply.text());
+        assert!(reply.header("retry-after").unwrap().parse::<u64>().unwrap() >= 1);
+    }
+    assert_eq!(world.sim.exchanges(), 0, "no token is exchanged for that could not be stored");
+    assert_eq!(limits(&world, "warm").await.status, 200);
+
+    world.redis.as_mut().unwrap().child.restart();
+    until_it_goes_through(&world, "cold").await;
+    until_it_goes_through(&world, "expired").await;
+    until_ready_says(&world, 200, "ok", &[]).await;
+    assert_eq!(world.metric("orgpass_store_up").await, 1.0);
+    assert_eq!((world.sim.exchanges(), world.sim.spent_tokens_presented()), (1, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_was_never_reached_keeps_the_process_unready_until_it_is() {
+    let mut redis = Redis::plain();
+    redis.child.kill();
+    let mut world = on(redis).await;
+    until_ready_says(&world, 503, "unavailable", &["store_unavailable"]).await;
+    assert_eq!(world.operator().get("/startupz").send().await.status, 200);
+    let reply = world.caller().get(LIMITS).tenant("acme").send().await;
+    assert_eq!((reply.status.as_u16(), reply.error()), (503, Some("token_unavailable")));
+    world.redis.as_mut().unwrap().child.restart();
+    until_ready_says(&world, 200, "ok", &[]).await;
+    world.connect("acme", None).await;
+    until_it_goes_through(&world, "acme").await;
+}
