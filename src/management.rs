@@ -53,7 +53,7 @@ pub struct Management {
 impl Management {
     /// Management over the parts of the process's exchanger, with an exchanger of its own: under the same name as the
     /// holder of leases, the two would not keep out of each other's way.
-    pub fn new(parts: &Exchanger) -> Self {
+    pub fn new(parts: Arc<Exchanger>) -> Self {
         let exchanger = Exchanger {
             settings: parts.settings.clone(),
             store: Arc::clone(&parts.store),

@@ -39,5 +39,5 @@ pub(super) fn management(config: &Config, store: Arc<dyn Store>) -> Result<Manag
         owner: Owner::random(),
         metrics: Metrics::new().tokens,
     };
-    Ok(Management::new(&exchanger))
+    Ok(Management::new(Arc::new(exchanger)))
 }

@@ -10,8 +10,9 @@ use crate::management::{Refusal, Removed, WhenNotRevoked};
 
 /// Revoke connections at Salesforce, then forget them
 ///
-/// Without --user, the tenant's installation connection is meant; with --all, every connection of the tenant, or of every
-/// tenant. Where Salesforce does not confirm the revocation, the connection is kept and the command exits with 69.
+/// Without --user, the tenant's installation connection is meant; with --all, every connection of the tenant, or of
+/// every tenant. Where Salesforce does not confirm the revocation, the connection is kept and the command exits
+/// with 69.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  orgpass connection remove --tenant acme --user u-17\n  \
                         orgpass connection remove --tenant acme --all\n  \
@@ -46,7 +47,7 @@ impl RemoveArguments {
     }
 }
 
-/// Goes on after a connection that could not be removed: the others matter as much. The exit is that of the last failure.
+/// Goes on after a connection that could not be removed: the others matter as much. The exit is the last failure's.
 async fn remove_all(
     tenant: Option<&str>,
     otherwise: WhenNotRevoked,
@@ -87,7 +88,7 @@ fn report(key: &ConnectionKey, removed: &Removed, around: &mut Surroundings<'_>)
         Removed::NothingToRevoke => writeln!(around.output, "{key}: forgotten; there was no token to revoke"),
         Removed::ForgottenOnly(why) => writeln!(
             around.output,
-            "{key}: forgotten, but NOT revoked at Salesforce ({why}); revoke it there: Setup > Connected Apps OAuth Usage"
+            "{key}: forgotten, but NOT revoked at Salesforce ({why}); revoke it in Setup > Connected Apps OAuth Usage"
         ),
     }
 }

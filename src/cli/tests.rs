@@ -300,3 +300,26 @@ fn on_the_day_of_an_incident_all_connections_are_removed() {
     assert_eq!(remove(&["--all", "--forget-anyway"]).exit, Exit::Success);
     assert_eq!(count(), 0);
 }
+
+proptest::proptest! {
+    #[test]
+    fn every_line_of_any_stream_is_seen_once_with_its_number(
+        lines in proptest::collection::vec("[ -~]{0,30}", 0..20), ended in proptest::bool::ANY
+    ) {
+        let text = lines.join("\n") + if ended { "\n" } else { "" };
+        let wanted: Vec<(u64, Vec<u8>)> = (1..)
+            .zip(text.lines())
+            .map(|(number, line)| (number, line.trim().as_bytes().to_vec()))
+            .filter(|(_, line)| !line.is_empty())
+            .collect();
+        let mut input = text.as_bytes();
+        let mut reader = Lines::new(&mut input);
+        let mut seen = Vec::new();
+        while let Some(line) = reader.next().unwrap() {
+            let Line::Whole(line) = line else { panic!("no line is long") };
+            let line = line.to_vec();
+            seen.push((reader.number, line));
+        }
+        proptest::prop_assert_eq!(seen, wanted);
+    }
+}

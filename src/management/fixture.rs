@@ -65,7 +65,7 @@ pub(crate) fn management(store: Arc<dyn Store>, vault: Arc<Vault>) -> Management
         idle_timeout: Duration::from_secs(5),
         max_idle: 1,
     };
-    Management::new(&Exchanger {
+    Management::new(Arc::new(Exchanger {
         settings: Settings { wait: Duration::from_secs(1), ..Settings::default() },
         store,
         vault,
@@ -74,5 +74,5 @@ pub(crate) fn management(store: Arc<dyn Store>, vault: Arc<Vault>) -> Management
         trusted_hosts: trusted(),
         owner: Owner::random(),
         metrics: Metrics::new().tokens,
-    })
+    }))
 }

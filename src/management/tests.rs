@@ -125,8 +125,9 @@ proptest! {
             proptest::collection::vec(any::<u8>(), 0..200),
             // Near misses: pieces of real documents in any order, with the secret among them.
             proptest::collection::vec(proptest::sample::select(vec![
-                "{", "}", "[", "]", ":", ",", "\"", "\\", "\\u0000", "\"tenant\"", "\"refresh_token\"", "\"access_token\":",
-                "\"instance_url\"", "\"grant\"", "\"S3CRET\"", "S3CRET", "\"x\"", "7", "-1", "1e9", "null", "true", " ",
+                "{", "}", "[", "]", ":", ",", "\"", "\\", "\\u0000", "\"tenant\"", "\"refresh_token\"",
+                "\"access_token\":", "\"instance_url\"", "\"grant\"", "\"S3CRET\"", "S3CRET", "\"x\"", "7", "-1", "1e9", "null", "true",
+                " ",
             ]), 0..40).prop_map(|parts| parts.concat().into_bytes()),
         ]
     ) {
@@ -144,8 +145,22 @@ proptest! {
     }
 
     #[test]
+    fn no_line_makes_the_auth_url_parser_panic_or_repeat_it(line in "(force://)?([S3CRET:@/]|\\PC){0,40}") {
+        match SfdxAuthUrl::parse(&line) {
+            Ok(url) => {
+                let token = url.refresh_token.expose().clone();
+                prop_assert!(!token.is_empty() && line.contains(&token));
+            }
+            Err(fault) => prop_assert!(!fault.to_string().contains("S3CRET")),
+        }
+    }
+
+    #[test]
     fn a_document_survives_the_way_over_the_control_socket(
-        tenant in ".{0,40}", token in "[ -~]{0,200}", number in any::<u64>(), scopes in proptest::collection::vec(".{0,9}", 0..4)
+        tenant in ".{0,40}",
+        token in "[ -~]{0,200}",
+        number in any::<u64>(),
+        scopes in proptest::collection::vec(".{0,9}", 0..4)
     ) {
         let json = serde_json::json!({
             "tenant": tenant, "refresh_token": token, "issued_at": number, "scopes": scopes, "user": null, "app": false
