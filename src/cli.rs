@@ -10,6 +10,7 @@ mod list;
 mod ndjson;
 mod operator;
 mod output;
+mod remove;
 mod serve;
 mod single;
 

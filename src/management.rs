@@ -27,7 +27,7 @@ pub use view::{ConnectionLine, ConnectionView, Listing};
 use crate::connection::{ConnectionKey, Generation, Status};
 use crate::oauth::Apps;
 use crate::salesforce::hosts::TrustedHosts;
-use crate::store::Store;
+use crate::store::{Owner, Store};
 use crate::token::{Exchanger, Obtained};
 use crate::transport::Transport;
 use crate::vault::Vault;
@@ -51,15 +51,26 @@ pub struct Management {
 }
 
 impl Management {
-    /// Management over the parts of an exchanger.
-    pub fn new(exchanger: Arc<Exchanger>) -> Self {
+    /// Management over the parts of the process's exchanger, with an exchanger of its own: under the same name as the
+    /// holder of leases, the two would not keep out of each other's way.
+    pub fn new(parts: Arc<Exchanger>) -> Self {
+        let exchanger = Exchanger {
+            settings: parts.settings.clone(),
+            store: Arc::clone(&parts.store),
+            vault: Arc::clone(&parts.vault),
+            apps: parts.apps.clone(),
+            transport: Arc::clone(&parts.transport),
+            trusted_hosts: parts.trusted_hosts.clone(),
+            owner: Owner::random(),
+            metrics: parts.metrics.clone(),
+        };
         Self {
             store: Arc::clone(&exchanger.store),
             vault: Arc::clone(&exchanger.vault),
             apps: exchanger.apps.clone(),
             transport: Arc::clone(&exchanger.transport),
             trusted_hosts: exchanger.trusted_hosts.clone(),
-            exchanger,
+            exchanger: Arc::new(exchanger),
             importing: tokio::sync::Mutex::default(),
         }
     }

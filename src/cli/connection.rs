@@ -5,10 +5,10 @@ use clap::{Args, Subcommand};
 use super::import::ImportArguments;
 use super::list::ListArguments;
 use super::operator::Operator;
-use super::single::{self, RemoveArguments};
-use super::{Exit, Failure, Surroundings};
+use super::remove::RemoveArguments;
+use super::{Exit, Failure, Surroundings, single};
 use crate::config::Config;
-use crate::connection::ConnectionKey;
+use crate::connection::{ConnectionKey, parse_name};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -33,37 +33,28 @@ pub(super) enum Command {
 /// Names one connection.
 #[derive(Args, Clone, Debug)]
 pub(super) struct Which {
-    #[command(flatten)]
-    name: Name,
-    /// Print JSON, for programs
-    #[arg(long)]
-    pub(super) json: bool,
-}
-
-/// The tenant's and user's names.
-#[derive(Args, Clone, Debug)]
-pub(super) struct Name {
     /// The tenant's name
     #[arg(long, value_name = "T")]
     tenant: String,
     /// The user's name; without it, the tenant's installation connection is meant
     #[arg(long, value_name = "U")]
     user: Option<String>,
-}
-
-impl Name {
-    /// The key, checked.
-    pub(super) fn key(&self) -> Result<ConnectionKey, Failure> {
-        let refuse = |flag: &str, error| Failure::new(Exit::Usage, format!("{flag} {error}"));
-        ConnectionKey::parse(&self.tenant, None).map_err(|error| refuse("--tenant", error))?;
-        ConnectionKey::parse(&self.tenant, self.user.as_deref()).map_err(|error| refuse("--user", error))
-    }
+    /// Print JSON, for programs
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 impl Which {
     pub(super) fn key(&self) -> Result<ConnectionKey, Failure> {
-        self.name.key()
+        key(&self.tenant, self.user.as_deref())
     }
+}
+
+/// The key that two flags name, checked.
+pub(super) fn key(tenant: &str, user: Option<&str>) -> Result<ConnectionKey, Failure> {
+    let usage = |flag: &str, error| Failure::new(Exit::Usage, format!("{flag} {error}"));
+    parse_name(tenant.as_bytes()).map_err(|error| usage("--tenant", error))?;
+    ConnectionKey::parse(tenant, user).map_err(|error| usage("--user", error))
 }
 
 impl Command {

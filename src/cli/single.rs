@@ -1,12 +1,10 @@
-//! `orgpass connection show|check|refresh|remove`: what is done to one connection.
+//! `orgpass connection show|check|refresh`: one connection, looked at or renewed.
 
-use clap::Args;
-
-use super::connection::{Name, Which};
+use super::connection::Which;
 use super::operator::Operator;
 use super::output::{json_line, table, time};
 use super::{Exit, Failure, Surroundings};
-use crate::management::{ConnectionView, Removed, SessionFound, WhenNotRevoked};
+use crate::management::{ConnectionView, SessionFound};
 
 pub(super) async fn show(
     which: &Which,
@@ -42,37 +40,6 @@ pub(super) async fn refresh(
 ) -> Result<Exit, Failure> {
     let view = operator.refresh(&which.key()?).await?;
     print(&view, which.json, around)
-}
-
-/// Revoke a connection at Salesforce, then forget it
-///
-/// If Salesforce does not confirm the revocation, the connection is kept and the command exits with 69.
-#[derive(Args, Debug)]
-#[command(after_help = "Examples:\n  orgpass connection remove --tenant acme --user u-17\n  \
-                        orgpass connection remove --tenant acme --forget-anyway")]
-pub(super) struct RemoveArguments {
-    #[command(flatten)]
-    name: Name,
-    /// Forget it even if it cannot be revoked; the authorization then lives on at Salesforce until it is revoked there
-    #[arg(long)]
-    forget_anyway: bool,
-}
-
-impl RemoveArguments {
-    pub(super) async fn run(self, operator: &mut Operator, around: &mut Surroundings<'_>) -> Result<Exit, Failure> {
-        let key = self.name.key()?;
-        let otherwise = if self.forget_anyway { WhenNotRevoked::Forget } else { WhenNotRevoked::Keep };
-        match operator.remove(&key, otherwise).await? {
-            Removed::Revoked => writeln!(around.output, "{key}: revoked at Salesforce and forgotten")?,
-            Removed::NothingToRevoke => writeln!(around.output, "{key}: forgotten; there was no token to revoke")?,
-            Removed::ForgottenOnly(why) => writeln!(
-                around.output,
-                "{key}: forgotten, but NOT revoked at Salesforce: {why}\n\
-                 Revoke it there: Setup > Connected Apps OAuth Usage"
-            )?,
-        }
-        Ok(Exit::Success)
-    }
 }
 
 fn print(view: &ConnectionView, json: bool, around: &mut Surroundings<'_>) -> Result<Exit, Failure> {

@@ -47,7 +47,7 @@ fn folder() -> (TempDir, PathBuf) {
         fs::write(folder.path().join(name), made.output).unwrap();
     }
     let text = "[vault]\nsession_keys_file = \"session.keys\"\ngrant_keys_file = \"grant.keys\"\n\
-                [apps.default]\nclient_id = \"3MVG9\"\n";
+                [apps.default]\nclient_id = \"3MVG9\"\n[salesforce]\ntrusted_hosts = [\"127.0.0.1\"]\n";
     fs::write(&file, text).unwrap();
     (folder, file)
 }
@@ -130,6 +130,9 @@ fn config_check_lists_every_fault_and_warns_of_readable_keys() {
     assert!(good.output.starts_with("The configuration is good.\n"));
     assert!(good.errors.contains("warning: vault.grant_keys_file: "), "{}", good.errors);
 }
+
+/// A login host where nobody answers.
+const NOBODY: &str = "http://127.0.0.1:1";
 
 const ACME: &[&str] = &["connection", "import", "--tenant", "acme", "--instance-url", "https://acme.my.salesforce.com"];
 
@@ -272,4 +275,50 @@ fn a_store_in_use_without_a_control_socket_is_unavailable() {
     let ended = orgpass(&file, &["connection", "list"], "");
     assert_eq!(ended.exit, Exit::Unavailable);
     assert!(ended.errors.contains("control.listen"), "{}", ended.errors);
+}
+
+#[test]
+fn on_the_day_of_an_incident_all_connections_are_removed() {
+    let (_folder, file) = folder();
+    let lines = ["one", "two"].map(|tenant| {
+        let user = |name: &str| {
+            format!(
+                r#"{{"tenant":"{tenant}","user":"{name}","refresh_token":"{tenant}{name}","login_url":"{NOBODY}"}}"#
+            )
+        };
+        format!("{}\n{}\n", user("u"), user("v"))
+    });
+    assert_eq!(orgpass(&file, NDJSON, &lines.concat()).exit, Exit::Success);
+    let remove = |arguments: &[&str]| orgpass(&file, &[&["connection", "remove"], arguments].concat(), "");
+    let count = || orgpass(&file, &["connection", "list", "--json"], "").output.lines().count();
+    assert_eq!(remove(&["--tenant", "one"]).exit, Exit::NotFound, "there is no installation connection");
+    let kept = remove(&["--tenant", "one", "--all"]);
+    assert_eq!((kept.exit, kept.errors.lines().count(), count()), (Exit::Unavailable, 2, 4));
+    assert_eq!(remove(&["--tenant", "one", "--all", "--forget-anyway"]).exit, Exit::Success);
+    assert_eq!(count(), 2);
+    assert_eq!(remove(&["--all", "--forget-anyway"]).exit, Exit::Success);
+    assert_eq!(count(), 0);
+}
+
+proptest::proptest! {
+    #[test]
+    fn every_line_of_any_stream_is_seen_once_with_its_number(
+        lines in proptest::collection::vec("[ -~]{0,30}", 0..20), ended in proptest::bool::ANY
+    ) {
+        let text = lines.join("\n") + if ended { "\n" } else { "" };
+        let wanted: Vec<(u64, Vec<u8>)> = (1..)
+            .zip(text.lines())
+            .map(|(number, line)| (number, line.trim().as_bytes().to_vec()))
+            .filter(|(_, line)| !line.is_empty())
+            .collect();
+        let mut input = text.as_bytes();
+        let mut reader = Lines::new(&mut input);
+        let mut seen = Vec::new();
+        while let Some(line) = reader.next().unwrap() {
+            let Line::Whole(line) = line else { panic!("no line is long") };
+            let line = line.to_vec();
+            seen.push((reader.number, line));
+        }
+        proptest::prop_assert_eq!(seen, wanted);
+    }
 }

@@ -1,5 +1,5 @@
-//! The environment over the file: `ORGPASS_SECTION__KEY`. Names without `__` after a known section are left alone, since
-//! Kubernetes injects `ORGPASS_PORT` and the like for a service of this name.
+//! The environment over the file: `ORGPASS_SECTION__KEY`. Names without `__` after a known section are left alone,
+//! since Kubernetes injects `ORGPASS_PORT` and the like for a service of this name.
 
 use std::collections::BTreeMap;
 

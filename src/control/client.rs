@@ -19,7 +19,8 @@ pub struct Client {
 }
 
 impl Client {
-    /// Connects to the `serve` at `path`. `None` if nobody answers there: no socket, or one left by a process that is gone.
+    /// Connects to the `serve` at `path`. `None` if nobody answers there: no socket, or one left by a process that is
+    /// gone.
     pub async fn connect(path: &Path) -> Result<Option<Self>, ControlError> {
         let name = || path.display().to_string();
         let stream = match UnixStream::connect(path).await {

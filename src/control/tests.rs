@@ -36,7 +36,10 @@ async fn client(served: &Served) -> Client {
 }
 
 fn document(tenant: &str, token: &str) -> ImportDocument {
-    ImportDocument::parse(format!(r#"{{"tenant":"{tenant}","refresh_token":"{token}"}}"#).as_bytes()).unwrap()
+    ImportDocument::parse(
+        format!(r#"{{"tenant":"{tenant}","refresh_token":"{token}","login_url":"http://127.0.0.1:1"}}"#).as_bytes(),
+    )
+    .unwrap()
 }
 
 fn name(tenant: &str) -> Name {

@@ -1,12 +1,15 @@
-//! Check: is the connection good right now? Asks the org with the present session, and exchanges only if that is dead.
+//! Check: is the connection good right now? Asks the org with the present session, and exchanges only if that is dead,
+//! or if the connection is misconfigured in a way that only an exchange can find mended.
 
 use serde::{Deserialize, Serialize};
 
 use super::{ConnectionView, Management, Refusal};
 use crate::connection::{Cause, ConnectionKey, Generation, Status};
 use crate::oauth::{self, UserInfo};
+use crate::salesforce::ErrorCode;
 use crate::salesforce::hosts::{InstanceUrl, LoginUrl};
 use crate::salesforce::identity::Id;
+use crate::store::{GrantKind, Head};
 use crate::token::{Obtained, SessionSecret};
 
 /// How a check found the session.
@@ -35,28 +38,22 @@ pub struct Checked {
 impl Management {
     /// Checks a connection and sets its status to what was found. A refusal names the cause.
     pub async fn check(&self, key: &ConnectionKey) -> Result<Checked, Refusal> {
-        let mut obtained = self.exchanger.load(key).await?;
-        let mut found = SessionFound::Alive;
-        loop {
-            let Some(now) = obtained.take() else {
-                obtained = Some(self.next_generation(key, None).await?);
-                found = SessionFound::Renewed;
-                continue;
-            };
-            match self.ask(&now.session).await? {
-                UserInfo::Alive { org, user } => return self.note_alive(key, found, &now, &org, &user).await,
-                UserInfo::Dead if found == SessionFound::Alive => {
-                    obtained = Some(self.next_generation(key, Some(now.session.generation)).await?);
-                    found = SessionFound::Renewed;
+        let stored = self.exchanger.load(key).await?;
+        let refused = stored.as_ref().map(|stored| stored.session.generation);
+        if let Some(stored) = stored.filter(|stored| !needs_exchange(&stored.head)) {
+            match self.ask(&stored.session).await? {
+                UserInfo::Alive { org, user } => {
+                    return self.note_alive(key, SessionFound::Alive, &stored, &org, &user).await;
                 }
-                UserInfo::Dead => return self.refuse(key, now.session.generation, Cause::FreshTokenRefused).await,
-                UserInfo::Refused(code) => {
-                    let code = code.map(|code| format!(": {code}")).unwrap_or_default();
-                    return Err(Refusal::Failed {
-                        message: format!("the org refuses to say whose session it is{code}"),
-                    });
-                }
+                UserInfo::Dead => {}
+                UserInfo::Refused(code) => return Err(refused_to_say(code)),
             }
+        }
+        let renewed = self.next_generation(key, refused).await?;
+        match self.ask(&renewed.session).await? {
+            UserInfo::Alive { org, user } => self.note_alive(key, SessionFound::Renewed, &renewed, &org, &user).await,
+            UserInfo::Dead => self.refuse(key, renewed.session.generation, Cause::FreshTokenRefused).await,
+            UserInfo::Refused(code) => Err(refused_to_say(code)),
         }
     }
 
@@ -95,4 +92,16 @@ impl Management {
         self.store.set_status(key, read, cause.status(), Some(cause)).await?;
         Err(Refusal::Refused(cause))
     }
+}
+
+/// A refused call is found mended by a call, everything else by an exchange. Without a refresh token there is none.
+fn needs_exchange(head: &Head) -> bool {
+    head.status == Status::Misconfigured
+        && head.cause != Some(Cause::FreshTokenRefused)
+        && head.grant == GrantKind::RefreshToken
+}
+
+fn refused_to_say(code: Option<ErrorCode>) -> Refusal {
+    let code = code.map(|code| format!(": {code}")).unwrap_or_default();
+    Refusal::Failed { message: format!("the org refuses to say whose session it is{code}") }
 }

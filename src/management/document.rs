@@ -1,5 +1,5 @@
-//! The JSON object of an import, read so that no fault ever repeats a value: a token pasted into the wrong place must not
-//! come back in an error, a terminal or a log.
+//! The JSON object of an import, read so that no fault ever repeats a value: a token pasted into the wrong place must
+//! not come back in an error, a terminal or a log.
 
 use std::fmt;
 

@@ -9,7 +9,7 @@ use crate::secret::Secret;
 #[derive(Clone, Debug)]
 pub struct SfdxAuthUrl {
     client_id: String,
-    refresh_token: Secret<String>,
+    pub(super) refresh_token: Secret<String>,
     instance_url: String,
 }
 
@@ -36,8 +36,8 @@ impl SfdxAuthUrl {
         }
     }
 
-    /// The import that it stands for. The refresh token works only with the app that it was issued to: the one named, or
-    /// the one with its client id.
+    /// The import that it stands for. The refresh token works only with the app that it was issued to: the one named,
+    /// or the one with its client id.
     pub fn into_document(self, apps: &Apps, app: Option<&str>) -> Result<ImportDocument, InputFault> {
         let fits = |name: &str| apps.get(name).is_some_and(|app| app.client_id == self.client_id);
         let app = match app {

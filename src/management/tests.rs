@@ -125,8 +125,9 @@ proptest! {
             proptest::collection::vec(any::<u8>(), 0..200),
             // Near misses: pieces of real documents in any order, with the secret among them.
             proptest::collection::vec(proptest::sample::select(vec![
-                "{", "}", "[", "]", ":", ",", "\"", "\\", "\\u0000", "\"tenant\"", "\"refresh_token\"", "\"access_token\":",
-                "\"instance_url\"", "\"grant\"", "\"S3CRET\"", "S3CRET", "\"x\"", "7", "-1", "1e9", "null", "true", " ",
+                "{", "}", "[", "]", ":", ",", "\"", "\\", "\\u0000", "\"tenant\"", "\"refresh_token\"",
+                "\"access_token\":", "\"instance_url\"", "\"grant\"", "\"S3CRET\"", "S3CRET", "\"x\"", "7", "-1", "1e9", "null", "true",
+                " ",
             ]), 0..40).prop_map(|parts| parts.concat().into_bytes()),
         ]
     ) {
@@ -144,8 +145,22 @@ proptest! {
     }
 
     #[test]
+    fn no_line_makes_the_auth_url_parser_panic_or_repeat_it(line in "(force://)?([S3CRET:@/]|\\PC){0,40}") {
+        match SfdxAuthUrl::parse(&line) {
+            Ok(url) => {
+                let token = url.refresh_token.expose().clone();
+                prop_assert!(!token.is_empty() && line.contains(&token));
+            }
+            Err(fault) => prop_assert!(!fault.to_string().contains("S3CRET")),
+        }
+    }
+
+    #[test]
     fn a_document_survives_the_way_over_the_control_socket(
-        tenant in ".{0,40}", token in "[ -~]{0,200}", number in any::<u64>(), scopes in proptest::collection::vec(".{0,9}", 0..4)
+        tenant in ".{0,40}",
+        token in "[ -~]{0,200}",
+        number in any::<u64>(),
+        scopes in proptest::collection::vec(".{0,9}", 0..4)
     ) {
         let json = serde_json::json!({
             "tenant": tenant, "refresh_token": token, "issued_at": number, "scopes": scopes, "user": null, "app": false
@@ -197,8 +212,7 @@ async fn another_authorization_is_a_conflict_while_one_is_in_use_and_replaces_on
     let other = with_refresh_token("acme", "5Aep2");
     assert_eq!(world.management.import_document(&other).await, Err(Refusal::Conflict(Status::Active)));
     let read = world.store.read(&key("acme")).await.unwrap().unwrap().head.generation;
-    let cause = Cause::Revoked;
-    assert!(world.store.set_status(&key("acme"), read, cause.status(), Some(cause)).await.unwrap());
+    set_cause(&world, Cause::Revoked).await;
     assert_eq!(world.management.import_document(&other).await, Ok(Imported::Replaced));
     let now = world.store.read(&key("acme")).await.unwrap().unwrap().head;
     assert_eq!((now.status, now.cause), (Status::Active, None));
@@ -225,9 +239,7 @@ async fn a_spent_refresh_token_is_refused_but_an_import_can_be_repeated_after_a_
     assert_eq!(world.management.import_document(&original).await, Ok(Imported::Unchanged));
     let elsewhere = world.management.import_document(&with_refresh_token("other", "5Aep1")).await;
     assert_eq!(elsewhere, Err(Refusal::TokenSpent));
-    let read = world.store.read(&key("acme")).await.unwrap().unwrap().head.generation;
-    let cause = Cause::Revoked;
-    world.store.set_status(&key("acme"), read, cause.status(), Some(cause)).await.unwrap();
+    set_cause(&world, Cause::Revoked).await;
     assert_eq!(world.management.import_document(&original).await, Err(Refusal::TokenSpent));
 }
 
@@ -315,55 +327,76 @@ async fn a_listing_comes_in_pages() {
 }
 
 /// An org that gives each request the next of these answers, and then is gone. Returns its URL.
-async fn org(answers: Vec<&'static str>) -> String {
+async fn org(answers: Vec<Answer>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
+    let own_url = url.clone();
     tokio::spawn(async move {
-        for answer in answers {
+        for (wanted, status, body) in answers {
             let (mut stream, _) = listener.accept().await.unwrap();
             let mut request = Vec::new();
             while !request.ends_with(b"\r\n\r\n") {
                 request.push(stream.read_u8().await.unwrap());
             }
             let asked = String::from_utf8(request).unwrap();
-            assert!(asked.starts_with("GET /services/oauth2/userinfo HTTP/1.1\r\n"), "{asked}");
-            assert!(asked.contains(&format!("authorization: Bearer {ACCESS}\r\n")), "{asked}");
-            stream.write_all(answer.as_bytes()).await.unwrap();
+            assert!(asked.starts_with(wanted), "{asked}");
+            assert!(wanted != USERINFO || asked.contains(&format!("authorization: Bearer {ACCESS}\r\n")), "{asked}");
+            let body = body.replace("URL", &own_url);
+            let head =
+                format!("HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {}", body.len());
+            stream.write_all(format!("{head}\r\n\r\n{body}").as_bytes()).await.unwrap();
         }
     });
     url
 }
 
-const ALIVE: &str = "HTTP/1.1 200 OK\r\nContent-Length: 71\r\n\r\n\
-    {\"organization_id\":\"00Dxx0000001gPLEAY\",\"user_id\":\"005xx000001SwiUAAS\"}";
-const OTHER_ORG: &str = "HTTP/1.1 200 OK\r\nContent-Length: 71\r\n\r\n\
-    {\"organization_id\":\"00Dxx0000009999EAY\",\"user_id\":\"005xx000001SwiUAAS\"}";
-const DEAD: &str = "HTTP/1.1 403 Forbidden\r\nContent-Length: 15\r\n\r\nBad_OAuth_Token";
-const DOWN: &str = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";
+/// How the wanted request begins, and the status and body of its answer.
+type Answer = (&'static str, u16, &'static str);
 
-async fn connected_to(answers: Vec<&'static str>) -> Fixture {
+const USERINFO: &str = "GET /services/oauth2/userinfo HTTP/1.1\r\n";
+const TOKEN: &str = "POST /services/oauth2/token HTTP/1.1\r\n";
+const ALIVE: Answer = (USERINFO, 200, r#"{"organization_id":"00Dxx0000001gPLEAY","user_id":"005xx000001SwiUAAS"}"#);
+const OTHER_ORG: Answer = (USERINFO, 200, r#"{"organization_id":"00Dxx0000009999EAY","user_id":"005xx000001SwiUAAS"}"#);
+const DEAD: Answer = (USERINFO, 403, "Bad_OAuth_Token");
+const DOWN: Answer = (USERINFO, 503, "");
+const TOKENS: Answer = (
+    TOKEN,
+    200,
+    r#"{"access_token":"00Dxx0000001gPL!AQcExampleS3CRET","refresh_token":"5Aep2","token_type":"Bearer",
+        "instance_url":"URL","id":"https://login.salesforce.com/id/00Dxx0000001gPLEAY/005xx000001SwiUAAS",
+        "issued_at":"1767225600000"}"#,
+);
+
+async fn connected_to(rest: &str, answers: Vec<Answer>) -> Fixture {
     let world = Fixture::new();
-    let rest = format!(r#""access_token":"{ACCESS}","instance_url":"{}""#, org(answers).await);
-    world.management.import_document(&document("acme", &rest)).await.unwrap();
+    let rest = format!(r#"{rest},"instance_url":"{}""#, org(answers).await);
+    assert_eq!(world.management.import_document(&document("acme", &rest)).await, Ok(Imported::Created));
     world
+}
+
+const SESSION_ONLY: &str = r#""access_token":"00Dxx0000001gPL!AQcExampleS3CRET""#;
+const BOTH: &str = r#""access_token":"00Dxx0000001gPL!AQcExampleS3CRET","refresh_token":"5Aep1""#;
+const GRANT_ONLY: &str = r#""refresh_token":"5Aep1""#;
+
+async fn set_cause(world: &Fixture, cause: Cause) {
+    let read = world.store.read(&key("acme")).await.unwrap().unwrap().head.generation;
+    assert!(world.store.set_status(&key("acme"), read, cause.status(), Some(cause)).await.unwrap());
 }
 
 #[tokio::test]
 async fn a_check_asks_the_org_and_clears_a_refusal_that_is_over() {
-    let world = connected_to(vec![ALIVE, ALIVE]).await;
+    let world = connected_to(BOTH, vec![ALIVE, ALIVE]).await;
     let checked = world.management.check(&key("acme")).await.unwrap();
     assert_eq!(checked.session, SessionFound::Alive);
     assert_eq!(checked.org_id, "00Dxx0000001gPLEAY");
-    let read = world.store.read(&key("acme")).await.unwrap().unwrap().head.generation;
-    let cause = Cause::FreshTokenRefused;
-    world.store.set_status(&key("acme"), read, cause.status(), Some(cause)).await.unwrap();
+    set_cause(&world, Cause::FreshTokenRefused).await;
     let checked = world.management.check(&key("acme")).await.unwrap();
     assert_eq!(checked.connection.line.status, Status::Active);
 }
 
 #[tokio::test]
 async fn a_check_that_meets_another_org_makes_the_connection_misconfigured() {
-    let world = connected_to(vec![OTHER_ORG]).await;
+    let world = connected_to(SESSION_ONLY, vec![OTHER_ORG]).await;
     assert_eq!(world.management.check(&key("acme")).await, Err(Refusal::Refused(Cause::OrgMismatch)));
     let head = world.store.read(&key("acme")).await.unwrap().unwrap().head;
     assert_eq!((head.status, head.cause), (Status::Misconfigured, Some(Cause::OrgMismatch)));
@@ -371,7 +404,7 @@ async fn a_check_that_meets_another_org_makes_the_connection_misconfigured() {
 
 #[tokio::test]
 async fn a_check_of_a_dead_session_without_a_refresh_token_needs_a_person() {
-    let world = connected_to(vec![DEAD]).await;
+    let world = connected_to(SESSION_ONLY, vec![DEAD]).await;
     assert_eq!(world.management.check(&key("acme")).await, Err(Refusal::Refused(Cause::NoGrant)));
     let head = world.store.read(&key("acme")).await.unwrap().unwrap().head;
     assert_eq!(head.status, Status::Reauthorize);
@@ -379,9 +412,62 @@ async fn a_check_of_a_dead_session_without_a_refresh_token_needs_a_person() {
 
 #[tokio::test]
 async fn an_org_that_is_down_changes_nothing() {
-    let world = connected_to(vec![DOWN]).await;
+    let world = connected_to(SESSION_ONLY, vec![DOWN]).await;
     let refused = world.management.check(&key("acme")).await;
     assert!(matches!(refused, Err(Refusal::Unavailable { .. })), "{refused:?}");
     let head = world.store.read(&key("acme")).await.unwrap().unwrap().head;
     assert_eq!(head.status, Status::Active);
+}
+
+#[tokio::test]
+async fn a_check_renews_a_dead_session_and_one_that_is_not_there_yet() {
+    for (rest, answers) in [(BOTH, vec![DEAD, TOKENS, ALIVE]), (GRANT_ONLY, vec![TOKENS, ALIVE])] {
+        let world = connected_to(rest, answers).await;
+        let checked = world.management.check(&key("acme")).await.unwrap();
+        assert_eq!(checked.session, SessionFound::Renewed);
+        assert!(checked.connection.line.generation.ends_with(".2"));
+        assert_eq!(checked.connection.user_id.as_deref(), Some("005xx000001SwiUAAS"));
+    }
+}
+
+#[tokio::test]
+async fn a_check_that_finds_even_the_new_session_dead_says_so() {
+    let world = connected_to(BOTH, vec![DEAD, TOKENS, DEAD]).await;
+    assert_eq!(world.management.check(&key("acme")).await, Err(Refusal::Refused(Cause::FreshTokenRefused)));
+}
+
+#[tokio::test]
+async fn a_check_of_a_connection_whose_app_was_wrong_tries_an_exchange_at_once() {
+    let world = connected_to(BOTH, vec![TOKENS, ALIVE]).await;
+    set_cause(&world, Cause::AppSecretWrong).await;
+    let checked = world.management.check(&key("acme")).await.unwrap();
+    assert_eq!(checked.session, SessionFound::Renewed);
+    assert_eq!(checked.connection.line.status, Status::Active);
+}
+
+#[tokio::test]
+async fn a_refresh_gets_the_next_generation_though_the_session_is_good() {
+    let world = connected_to(BOTH, vec![TOKENS]).await;
+    let view = world.management.refresh(&key("acme")).await.unwrap();
+    assert!(view.line.generation.ends_with(".2"));
+    assert_eq!(view.org_id.as_deref(), Some("00Dxx0000001gPLEAY"));
+}
+
+#[tokio::test]
+async fn a_removal_revokes_before_it_forgets() {
+    let revoked: Answer = ("POST /services/oauth2/revoke HTTP/1.1\r\n", 200, "");
+    let world = connected_to(BOTH, vec![revoked]).await;
+    assert_eq!(world.management.remove(&key("acme"), WhenNotRevoked::Keep).await, Ok(Removed::Revoked));
+    assert_eq!(world.management.show(&key("acme")).await, Err(Refusal::NotConnected));
+}
+
+#[tokio::test]
+async fn a_connection_that_cannot_be_revoked_is_kept_unless_it_is_to_be_forgotten_anyway() {
+    let world = connected_to(BOTH, vec![]).await;
+    let kept = world.management.remove(&key("acme"), WhenNotRevoked::Keep).await;
+    assert!(matches!(kept, Err(Refusal::NotRevoked { .. })), "{kept:?}");
+    world.management.show(&key("acme")).await.unwrap();
+    let forgotten = world.management.remove(&key("acme"), WhenNotRevoked::Forget).await;
+    assert!(matches!(forgotten, Ok(Removed::ForgottenOnly(_))), "{forgotten:?}");
+    assert_eq!(world.management.show(&key("acme")).await, Err(Refusal::NotConnected));
 }
