@@ -117,6 +117,7 @@ pub struct App {
     stop: Stop,
     workers: Vec<JoinHandle<bool>>,
     tokens: TokenSource,
+    control: Option<tokio::task::JoinHandle<()>>,
     engine: Engine,
     runtime: Option<Runtime>,
     // Writes out its last lines when it goes.
@@ -148,17 +149,28 @@ impl App {
             stopping.clone(),
         ));
         runtime.spawn(ops.serve(tokio::net::TcpListener::from_std(ops_listener)?));
+        let mut control = None;
         if let Some(path) = &config.control {
             let listener = control::Listener::bind(path)?;
             let mut until = stopping.clone();
             let management = Arc::clone(&engine.management);
-            runtime.spawn(async move { control::serve(listener, management, until.asked()).await });
+            control = Some(runtime.spawn(async move { control::serve(listener, management, until.asked()).await }));
         }
         runtime.spawn(warn_of_dangers(Arc::clone(&engine.store)));
         let log = config.log.access.then(|| start_log(config, &engine, log)).transpose()?;
         let workers = start_workers(config, &engine, &tokens, log.as_ref(), listeners, &stopping)?;
         drop(_within);
-        Ok(Self { proxy_address, ops_address, stop, workers, tokens, engine, runtime: Some(runtime), _log: log })
+        Ok(Self {
+            proxy_address,
+            ops_address,
+            stop,
+            workers,
+            tokens,
+            control,
+            engine,
+            runtime: Some(runtime),
+            _log: log,
+        })
     }
 
     /// Where callers connect, unless that is a Unix socket.
@@ -187,7 +199,15 @@ impl App {
         let drained =
             self.workers.drain(..).map(|worker| worker.join().unwrap_or(false)).fold(true, std::ops::BitAnd::bitand);
         let Some(runtime) = self.runtime.take() else { return drained };
-        let settle = async { tokio::time::timeout(SETTLE_TIMEOUT, self.tokens.settle()).await.is_ok() };
+        let control = self.control.take();
+        let settle = async {
+            self.tokens.settle().await;
+            // What the command line has asked for may be an exchange too.
+            if let Some(control) = control {
+                let _ = control.await;
+            }
+        };
+        let settle = async { tokio::time::timeout(SETTLE_TIMEOUT, settle).await.is_ok() };
         let settled = runtime.block_on(settle);
         runtime.shutdown_timeout(Duration::from_secs(1));
         drained && settled

@@ -43,7 +43,7 @@ pub enum ExchangeError {
     #[error("Salesforce answered {0:?}")]
     Answered(TokenFailure),
     /// No whole answer: whether the refresh token is spent is unknown.
-    #[error("the answer was lost: {0}")]
+    #[error("{0}")]
     Lost(String),
     /// The request could not be made; nothing was sent.
     #[error("the request could not be made: {0}")]

@@ -40,9 +40,11 @@ pub enum Listener {
 pub fn bind(listen: &Listen, workers: usize) -> io::Result<Vec<Listener>> {
     match listen {
         Listen::Tcp(address) => {
-            let first = bind_tcp(*address)?;
+            // Only workers share a port: two processes that both believed to have it would be a riddle.
+            let shared = workers > 1;
+            let first = bind_tcp(*address, shared)?;
             let address = first.local_addr()?;
-            let others = (1..workers).map(|_| bind_tcp(address));
+            let others = (1..workers).map(|_| bind_tcp(address, shared));
             std::iter::once(Ok(first)).chain(others).map(|listener| Ok(Listener::Tcp(listener?))).collect()
         }
         Listen::Unix(path) => {
@@ -52,10 +54,10 @@ pub fn bind(listen: &Listen, workers: usize) -> io::Result<Vec<Listener>> {
     }
 }
 
-fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
+fn bind_tcp(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
-    socket.set_reuse_port(true)?;
+    socket.set_reuse_port(shared)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;

@@ -1,7 +1,10 @@
 //! What the program says of itself: events on standard error, beside the access log. Nothing on the path of a call that
 //! goes well is an event.
 
+use std::str::FromStr;
+
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::access_log::Format;
@@ -26,12 +29,19 @@ impl Settings {
             access: section.flag_or("access", true),
             level: section.text("level").unwrap_or_else(|| "info".to_owned()),
         };
-        if EnvFilter::try_new(&settings.level).is_err() {
-            section.fault("level", "must be error, warn, info, debug or trace");
+        if !is_filter(&settings.level) {
+            section.fault("level", "must be error, warn, info, debug or trace, or directives such as orgpass=debug");
         }
         section.finish();
         settings
     }
+}
+
+/// A bare word is a level: the filter's own parser would take any other for the name of a part of the program.
+fn is_filter(text: &str) -> bool {
+    let words = text.split(',').map(str::trim);
+    let known = words.clone().all(|word| word.contains('=') || LevelFilter::from_str(word).is_ok());
+    known && EnvFilter::try_new(text).is_ok()
 }
 
 /// Sends events to `writer` from here on. Does nothing if somebody else has done so already, as in tests.

@@ -4,14 +4,12 @@
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, anyhow, ensure};
 use orgpass::app::App;
 use orgpass::config::Config;
-use orgpass::connection::{ConnectionKey, Generation, LocalToken, Status};
-use orgpass::secret::Secret;
-use orgpass::store::{Fingerprint, GrantKind, Head, NewRecord, Put, PutWhen, StoreTime};
+use orgpass::connection::{ConnectionKey, LocalToken};
+use orgpass::management::{ImportDocument, Imported};
 use orgpass::telemetry;
-use orgpass::token::{GrantSecret, SessionSecret};
 use orgpass::vault::new_key_line;
 use salesforce_sim::{AppOptions, Org, OrgOptions, Simulator, Tokens};
 use serde_json::json;
@@ -67,7 +65,7 @@ impl Demo {
         let orgpass = App::start(&config, Box::new(std::io::stdout()))?;
         let proxy = orgpass.proxy_address().context("the proxy listens on a port")?;
         for tenant in [&acme, &globex] {
-            runtime.block_on(import(&orgpass, &config, tenant, &sim.url()))?;
+            runtime.block_on(import(&orgpass, tenant, &sim.url()))?;
         }
         Ok(Self { sim, acme, globex, orgpass, proxy, _folder: folder })
     }
@@ -173,40 +171,19 @@ fn port_or_free(port: u16) -> u16 {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_or(0, |_| port)
 }
 
-/// Makes a connection of what Salesforce issued.
-async fn import(orgpass: &App, config: &Config, tenant: &Tenant, login_url: &str) -> anyhow::Result<()> {
-    let generation = Generation::first();
-    let refresh_token = Secret::new(tenant.tokens.refresh_token.clone());
-    let head = Head {
-        status: Status::Active,
-        cause: None,
-        since: StoreTime(0),
-        generation,
-        fingerprint: Some(Fingerprint::of(&refresh_token)),
-        attempt: None,
-        app: "default".to_owned(),
-        grant: GrantKind::RefreshToken,
-    };
-    let session = SessionSecret {
-        generation,
-        access_token: Secret::new(tenant.tokens.access_token.clone()),
-        instance_url: tenant.tokens.instance_url.clone(),
-        org_id: None,
-        user_id: None,
-        issued_at: None,
-    };
-    let grant = GrantSecret {
-        generation,
-        refresh_token: Some(refresh_token),
-        login_url: login_url.to_owned(),
-        org_id: None,
-        user_id: None,
-        spent: Vec::new(),
-    };
-    let vault = config.vault();
-    let (session, grant) = (session.seal(vault, &tenant.key)?, grant.seal(vault, &tenant.key)?);
-    let record = NewRecord { head, session: Some(session), grant };
-    let put = orgpass.engine().store.put(&tenant.key, &record, PutWhen::Absent).await?;
-    ensure!(put == Put::Stored, "{} is there already", tenant.key);
+/// Makes a connection of what Salesforce issued, as `orgpass connection import` does.
+async fn import(orgpass: &App, tenant: &Tenant, login_url: &str) -> anyhow::Result<()> {
+    let document = json!({
+        "tenant": tenant.key.tenant(),
+        "user": tenant.key.user(),
+        "instance_url": tenant.tokens.instance_url,
+        "access_token": tenant.tokens.access_token,
+        "refresh_token": tenant.tokens.refresh_token,
+        "login_url": login_url,
+    });
+    let document =
+        ImportDocument::parse(document.to_string().as_bytes()).map_err(|fault| anyhow!("import: {fault}"))?;
+    let imported = orgpass.engine().management.import_document(&document).await?;
+    ensure!(imported == Imported::Created, "{} is there already", tenant.key);
     Ok(())
 }

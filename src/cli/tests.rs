@@ -248,11 +248,12 @@ fn commands_work_beside_a_process_that_owns_the_store() {
     let (_folder, file) = folder();
     let config = Config::load(Some(&file), []).unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let owner = runtime.block_on(async {
+    let owner = {
+        let _within = runtime.enter();
         let management = Engine::build(&config).unwrap().management;
         let listener = Listener::bind(config.control.as_deref().unwrap()).unwrap();
-        tokio::spawn(serve(listener, management, std::future::pending()))
-    });
+        runtime.spawn(serve(listener, management, std::future::pending()))
+    };
     let imported = orgpass(&file, NDJSON, &stream());
     assert_eq!(imported.output, "3 created, 0 replaced, 0 unchanged, 4 refused\n");
     assert!(!imported.errors.contains("S3"));

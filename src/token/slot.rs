@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use super::backoff::Backoff;
 use super::lifetime::Lifetime;
-use super::{Session, Settings, TokenError};
+use super::{Session, Settings, TokenError, Unavailable};
 use crate::connection::{ConnectionKey, Status};
 use crate::salesforce::{ApiFamily, ErrorCode};
 
@@ -134,6 +134,7 @@ impl State {
         let Err(error) = result else { return self.clear_failure() };
         let until = match error {
             TokenError::Misconfigured { .. } => self.misconfigured.fail(now),
+            TokenError::Unavailable { reason: Unavailable::RateLimited, retry_after } => now + *retry_after,
             TokenError::Unavailable { .. } => self.transient.fail(now),
             // Read anew after a while, in case the announcement of a change was missed.
             TokenError::NotConnected | TokenError::Reauthorize(_) => now + self.ended_for,

@@ -221,7 +221,7 @@ pub fn crates(module: &Module) -> Vec<String> {
     let owns = |owner: &&str| name == *owner || name.starts_with(&format!("{owner}/"));
     let strangers = OWNERS.iter().filter(|(krate, owners)| {
         let names = module.paths.iter().any(|path| path[0] == *krate) && !module.declares(krate);
-        names && !owners.iter().any(|owner| owns(&owner))
+        names && !owners.iter().any(owns)
     });
     strangers.map(|(krate, owners)| format!("{}: {krate} belongs to {}", module.path, owners.join(", "))).collect()
 }
