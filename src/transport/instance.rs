@@ -105,16 +105,14 @@ impl Instance {
 }
 
 impl Link {
-    /// Whether the connection lives and waits for a request.
+    /// Whether the connection still lives and waits for a request.
     fn is_ready(&mut self) -> bool {
         self.driver.notice();
         self.sender.is_ready()
     }
 
-    fn go_home(mut self, home: Home) {
-        if !self.is_ready() {
-            return;
-        }
+    /// Keeps the connection for the next request. One that has died meanwhile is found out when it is taken.
+    fn go_home(self, home: Home) {
         let mut idle = home.instance.idle(home.worker);
         if idle.len() < home.instance.max_idle {
             idle.push(Idle { link: self, since: Instant::now() });
@@ -125,7 +123,9 @@ impl Link {
 impl Connection {
     pub(super) async fn handshake(instance: &Arc<Instance>, worker: usize, stream: Stream) -> Result<Self, DialError> {
         let (sender, connection) = http1::Builder::new().handshake(TokioIo::new(stream)).await?;
-        let link = Link { sender, driver: Driver::new(connection) };
+        let mut link = Link { sender, driver: Driver::new(connection) };
+        // Only a connection that has been polled waits for a request.
+        link.driver.notice();
         Ok(Self { link, home: Home { instance: Arc::clone(instance), worker }, reused: false })
     }
 
@@ -136,9 +136,6 @@ impl Connection {
 
     /// Sends the request and waits for the head of its response. A request is given back only if none of it was sent.
     pub async fn send(mut self, request: Request<RequestBody>) -> Result<Response<ResponseBody>, SendError> {
-        if !self.link.is_ready() {
-            return Err(SendError::Unsent(Box::new(request)));
-        }
         let Link { sender, driver } = &mut self.link;
         let mut answer = pin!(sender.try_send_request(request));
         let answer = poll_fn(|cx| driver.drive(cx, |cx| answer.as_mut().poll(cx))).await;
@@ -187,8 +184,9 @@ impl Body for ResponseBody {
 impl Drop for ResponseBody {
     /// Keeps the connection if the response was read to its end; else closes it.
     fn drop(&mut self) {
-        if let Some((link, home)) = self.connection.take()
+        if let Some((mut link, home)) = self.connection.take()
             && self.incoming.is_end_stream()
+            && link.is_ready()
         {
             link.go_home(home);
         }

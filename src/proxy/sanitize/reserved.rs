@@ -47,15 +47,16 @@ fn fold(byte: u8) -> u8 {
     if byte == b'_' { b'-' } else { byte.to_ascii_lowercase() }
 }
 
-/// Asks about a header's name in lower case with `_` folded into `-`. A longer name than any reserved one is cut: its beginning still
-/// decides.
+/// Asks about a header's name in lower case with `_` folded into `-`. Nearly every name is in that form already. A
+/// longer name than any reserved one is cut: its beginning still decides.
 fn folded(name: &str, ask: impl Fn(&str) -> bool) -> bool {
-    if name.bytes().all(|byte| byte == fold(byte)) {
+    let bytes = name.as_bytes();
+    if memchr::memchr(b'_', bytes).is_none() && !bytes.iter().any(u8::is_ascii_uppercase) {
         return ask(name);
     }
     let mut buffer = [0; MAX_FOLDED_BYTES];
-    for (slot, byte) in buffer.iter_mut().zip(name.bytes()) {
-        *slot = fold(byte);
+    for (slot, byte) in buffer.iter_mut().zip(bytes) {
+        *slot = fold(*byte);
     }
     std::str::from_utf8(&buffer[..name.len().min(MAX_FOLDED_BYTES)]).is_ok_and(ask)
 }
