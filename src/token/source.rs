@@ -244,6 +244,10 @@ impl TokenSource {
         let mut state = slot.state();
         self.note_head(slot, &mut state, &head);
         state.lifetime.configure(session_time);
+        // An announcement may have brought the same generation a moment before.
+        if let Some(replaced) = slot.session().as_ref().filter(|held| held.generation != session.generation) {
+            state.note_worked(replaced);
+        }
         slot.set_session(Some(Arc::clone(&session)));
         Ok(session)
     }
@@ -277,7 +281,7 @@ impl TokenSource {
         if refused.was_fresh(sent) && !refused.was_accepted_by(family) {
             state.cool(family, code.clone(), now);
             slot.set_troubled(true);
-            if ApiFamily::ALL.iter().all(|any| !refused.was_accepted_by(*any)) {
+            if !state.is_good_for_some(refused) {
                 state.status = Status::Misconfigured;
                 self.write_status(slot, refused.generation, Some(Cause::FreshTokenRefused));
             }
@@ -336,7 +340,9 @@ impl TokenSource {
             Ok(Some(obtained)) => {
                 let held = slot.session().as_ref().map(|session| session.generation);
                 slot.state().clear_failure();
-                if held.is_none_or(|held| obtained.session.generation.supersedes(held)) {
+                let newer = held.is_none_or(|held| obtained.session.generation.supersedes(held));
+                // A flight under way finds it too, and knows when it was stored.
+                if newer && slot.state().live_flight().is_none() {
                     // A session that cannot be used is reported to the caller that needs it.
                     let _ = self.install(&slot, obtained);
                 } else {
