@@ -144,6 +144,14 @@ impl State {
         self.failure = Some((error.clone(), until));
     }
 
+    /// Notes a status that was announced. Word that the connection works ends a stop; word that it does not, which every
+    /// process that tries sends, must not make this one try again.
+    pub(super) fn note_news(&mut self, status: Status) {
+        if status == Status::Active {
+            self.clear_failure();
+        }
+    }
+
     /// Forgets failures: somebody changed the connection, or it works again.
     pub(super) fn clear_failure(&mut self) {
         self.failure = None;

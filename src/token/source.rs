@@ -336,10 +336,14 @@ impl TokenSource {
         let Some(slot) = self.0.slots.peek(key) else { return };
         match self.0.parts.exchanger.load(key).await {
             // Without a session there is nothing to install; the next caller has it exchanged for.
-            Ok(None) => slot.state().clear_failure(),
+            Ok(None) => {
+                if let Ok(Some(row)) = self.0.parts.store.read(key).await {
+                    slot.state().note_news(row.head.status);
+                }
+            }
             Ok(Some(obtained)) => {
                 let held = slot.session().as_ref().map(|session| session.generation);
-                slot.state().clear_failure();
+                slot.state().note_news(obtained.head.status);
                 let newer = held.is_none_or(|held| obtained.session.generation.supersedes(held));
                 // A flight under way finds it too, and knows when it was stored.
                 if newer && slot.state().live_flight().is_none() {
