@@ -397,3 +397,21 @@ async fn a_deactivated_user_is_an_admins_affair_and_costs_one_exchange_on_redis(
     let redis = RedisChild::start();
     a_definite_refusal_costs_one_exchange(&World::on(&redis).await).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_definite_refusal_does_not_bounce_between_two_processes() {
+    let redis = RedisChild::start();
+    let world = World::on(&redis).await;
+    let acme = world.connect("acme", None).await;
+    let other = second_process(&world).await;
+    world.sim.deactivate(&acme.user);
+    let callers = [world.caller(), Caller::new(other.proxy_address().unwrap(), world.seen.clone())];
+    for _ in 0..50 {
+        for caller in &callers {
+            let reply = call(caller).await;
+            assert_eq!(reply.error(), Some("misconfigured"), "{reply:?}");
+        }
+    }
+    assert!(world.sim.exchanges() <= 2, "{} exchanges", world.sim.exchanges());
+    assert!(tokio::task::spawn_blocking(|| other.stop()).await.unwrap());
+}
