@@ -43,6 +43,8 @@ pub(super) struct State {
     transient: Backoff,
     misconfigured: Backoff,
     cooldowns: [Cooldown; ApiFamily::ALL.len()],
+    /// Families that accepted the session before the present one.
+    worked: [bool; ApiFamily::ALL.len()],
 }
 
 struct Cooldown {
@@ -67,6 +69,7 @@ impl Slot {
                 transient: Backoff::new(TRANSIENT.0, TRANSIENT.1),
                 misconfigured: Backoff::new(MISCONFIGURED.0, MISCONFIGURED.1),
                 cooldowns: std::array::from_fn(|_| cooldown()),
+                worked: Default::default(),
             }),
         }
     }
@@ -142,6 +145,14 @@ impl State {
         self.failure = Some((error.clone(), until));
     }
 
+    /// Notes a status that was announced. Word that the connection works ends a stop; word that it does not, which every
+    /// process that tries sends, must not make this one try again.
+    pub(super) fn note_news(&mut self, status: Status) {
+        if status == Status::Active {
+            self.clear_failure();
+        }
+    }
+
     /// Forgets failures: somebody changed the connection, or it works again.
     pub(super) fn clear_failure(&mut self) {
         self.failure = None;
@@ -160,6 +171,19 @@ impl State {
         let cooldown = &mut self.cooldowns[family as usize];
         cooldown.stop.fail(now);
         cooldown.code = code;
+    }
+
+    /// Notes which families had accepted the session that is now replaced.
+    pub(super) fn note_worked(&mut self, replaced: &Session) {
+        self.worked = ApiFamily::ALL.map(|family| replaced.was_accepted_by(family));
+    }
+
+    /// Whether some family has accepted `session`, or accepted the one before and has not refused this one.
+    pub(super) fn is_good_for_some(&self, session: &Session) -> bool {
+        ApiFamily::ALL.iter().any(|family| {
+            let index = *family as usize;
+            session.was_accepted_by(*family) || (self.worked[index] && self.cooldowns[index].stop.is_clear())
+        })
     }
 
     /// Ends a family's cool-down: it accepted a call. True if none is left.

@@ -249,6 +249,10 @@ impl TokenSource {
         }
         self.note_head(slot, &mut state, &head);
         state.lifetime.configure(session_time);
+        // An announcement may have brought the same generation a moment before.
+        if let Some(replaced) = slot.session().as_ref().filter(|held| held.generation != session.generation) {
+            state.note_worked(replaced);
+        }
         slot.set_session(Some(Arc::clone(&session)));
         Ok(session)
     }
@@ -282,7 +286,7 @@ impl TokenSource {
         if refused.was_fresh(sent) && !refused.was_accepted_by(family) {
             state.cool(family, code.clone(), now);
             slot.set_troubled(true);
-            if ApiFamily::ALL.iter().all(|any| !refused.was_accepted_by(*any)) {
+            if !state.is_good_for_some(refused) {
                 state.status = Status::Misconfigured;
                 self.write_status(slot, refused.generation, Some(Cause::FreshTokenRefused));
             }
@@ -337,11 +341,17 @@ impl TokenSource {
         let Some(slot) = self.0.slots.peek(key) else { return };
         match self.0.parts.exchanger.load(key).await {
             // Without a session there is nothing to install; the next caller has it exchanged for.
-            Ok(None) => slot.state().clear_failure(),
+            Ok(None) => {
+                if let Ok(Some(row)) = self.0.parts.store.read(key).await {
+                    slot.state().note_news(row.head.status);
+                }
+            }
             Ok(Some(obtained)) => {
                 let held = slot.session().as_ref().map(|session| session.generation);
-                slot.state().clear_failure();
-                if held.is_none_or(|held| obtained.session.generation.supersedes(held)) {
+                slot.state().note_news(obtained.head.status);
+                let newer = held.is_none_or(|held| obtained.session.generation.supersedes(held));
+                // A flight under way finds it too, and knows when it was stored.
+                if newer && slot.state().live_flight().is_none() {
                     // A session that cannot be used is reported to the caller that needs it.
                     let _ = self.install(&slot, obtained);
                 } else {

@@ -1,6 +1,5 @@
 //! One exchange for however many callers, whatever the token endpoint answers, and never a refresh token sent twice.
 
-use bytes::Bytes;
 use orgpass::app::App;
 use orgpass::token::Obtained;
 use redis_child::RedisChild;
@@ -375,17 +374,44 @@ async fn a_revoked_grant_asks_for_a_person_and_costs_one_exchange() {
     assert_eq!((status.as_str(), cause.unwrap().as_str()), ("reauthorize", "revoked"));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_deactivated_user_is_an_admins_affair_and_costs_one_exchange() {
-    let world = World::start().await;
+async fn a_definite_refusal_costs_one_exchange(world: &World) {
     let acme = world.connect("acme", None).await;
     world.sim.deactivate(&acme.user);
-    for _ in 0..20 {
-        let reply = world.caller().post("/services/apexrest/sink", Bytes::from("x")).tenant("acme").send().await;
+    for _ in 0..50 {
+        let reply = world.caller().post("/services/apexrest/sink", "x").tenant("acme").send().await;
         assert_eq!((reply.status.as_u16(), reply.error()), (403, Some("misconfigured")), "{reply:?}");
         assert!(reply.json()[0]["message"].as_str().unwrap().contains("deactivated"), "{reply:?}");
     }
     assert_eq!(world.sim.exchanges(), 1);
     let (status, cause) = world.stored_status(&acme.key).await;
     assert_eq!((status.as_str(), cause.unwrap().as_str()), ("misconfigured", "user_inactive"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deactivated_user_is_an_admins_affair_and_costs_one_exchange() {
+    a_definite_refusal_costs_one_exchange(&World::start().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deactivated_user_is_an_admins_affair_and_costs_one_exchange_on_redis() {
+    let redis = RedisChild::start();
+    a_definite_refusal_costs_one_exchange(&World::on(&redis).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_definite_refusal_does_not_bounce_between_two_processes() {
+    let redis = RedisChild::start();
+    let world = World::on(&redis).await;
+    let acme = world.connect("acme", None).await;
+    let other = second_process(&world).await;
+    world.sim.deactivate(&acme.user);
+    let callers = [world.caller(), Caller::new(other.proxy_address().unwrap(), world.seen.clone())];
+    for _ in 0..50 {
+        for caller in &callers {
+            let reply = call(caller).await;
+            assert_eq!(reply.error(), Some("misconfigured"), "{reply:?}");
+        }
+    }
+    assert!(world.sim.exchanges() <= 2, "{} exchanges", world.sim.exchanges());
+    assert!(tokio::task::spawn_blocking(|| other.stop()).await.unwrap());
 }

@@ -110,12 +110,31 @@ async fn one_api_familys_refusal_does_not_take_the_others_down() {
         };
         eventually("another exchange for the refused family", tried).await;
     }
-    let active = (Status::Active, None);
-    eventually("the status in the store", async || world.stored_status(&acme.key).await == active).await;
+    // The connection as a whole was never called misconfigured.
+    assert_eq!(world.stored_status(&acme.key).await, (Status::Active, None));
+    assert_eq!(world.metric("orgpass_store_operation_duration_seconds_count{operation=\"set_status\"}").await, 0.0);
 
     world.sim.lift_ip_restriction(&acme.org);
     assert_eq!(bulk(&caller).await.status, 201);
     assert_eq!(world.sim.spent_tokens_presented(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_the_last_family_is_refused_too_the_connection_is_misconfigured() {
+    let world = World::configured("tokens.cooldown = \"100ms\"").await;
+    let acme = world.connect("acme", None).await;
+    let caller = world.caller();
+    assert_eq!(rest(&caller).await.status, 200);
+    assert_eq!(bulk(&caller).await.status, 201);
+    world.sim.restrict_ip(&acme.org, None);
+    assert_eq!(bulk(&caller).await.error(), Some("misconfigured"));
+    assert_eq!(world.stored_status(&acme.key).await, (Status::Active, None));
+    let refused = (Status::Misconfigured, Some(Cause::FreshTokenRefused));
+    let called = async || {
+        is_misconfigured(&rest(&caller).await);
+        world.stored_status(&acme.key).await == refused
+    };
+    eventually("the status in the store", called).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
