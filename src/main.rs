@@ -5,6 +5,10 @@ use std::process::ExitCode;
 
 use orgpass::cli::{self, Surroundings};
 
+#[cfg(feature = "jemalloc")]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     // Names that are not text are not ours; a value that is not text is refused where it is used.
     let env = std::env::vars_os()

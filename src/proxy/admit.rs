@@ -43,6 +43,11 @@ impl Permit {
         self.slot = Some(Arc::clone(slot));
         Ok(())
     }
+
+    /// The connection that the call is counted to.
+    pub fn slot(&self) -> Option<&Slot> {
+        self.slot.as_deref()
+    }
 }
 
 impl Drop for Permit {

@@ -13,13 +13,14 @@ use super::admit::Permit;
 use super::error::Code;
 use super::identify::Identity;
 use crate::access_log::LogBuffer;
+use crate::connection::KeyRef;
 use crate::metrics::RequestMetrics;
 use crate::salesforce::ApiFamily;
 
 /// What one worker counts and logs with. Metric handles are resolved once and kept.
 pub struct Observer {
     metrics: RequestMetrics,
-    counters: Mutex<HashMap<Labels, IntCounter>>,
+    counters: Mutex<HashMap<Labels, IntCounter, foldhash::fast::RandomState>>,
     request_duration: [Histogram; FAMILIES + 1],
     upstream_duration: [Histogram; FAMILIES + 1],
     log: Option<LogBuffer>,
@@ -218,12 +219,18 @@ impl Observation {
         }
     }
 
+    /// The connection: as its slot knows it, which costs nothing, or else as the request named it.
+    fn key(&self) -> Option<KeyRef<'_>> {
+        let slot = self.permit.as_ref().and_then(Permit::slot);
+        slot.map(|slot| slot.key.as_ref()).or_else(|| self.identity.as_ref().map(Identity::key))
+    }
+
     fn write_line(&self, took: Duration, outcome: Outcome) {
         let Some(mut line) = self.observer.log.as_ref().and_then(LogBuffer::line) else { return };
         line.text("id", self.id.as_str());
-        if let Some(identity) = &self.identity {
-            line.text("tenant", identity.key().tenant());
-            if let Some(user) = identity.key().user() {
+        if let Some(key) = self.key() {
+            line.text("tenant", key.tenant());
+            if let Some(user) = key.user() {
                 line.text("user", user);
             }
         }

@@ -3,20 +3,20 @@
 //! again, dial, intent, send, store, and only then use.
 
 mod outcome;
+mod record;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use self::outcome::{Sent, Waiting};
-use super::{GrantSecret, RecordError, SessionSecret, Settings, TokenError, Unavailable};
+use self::record::{may_be_served, refuse_if_ended, unopened, unreadable, unsettled};
+use super::{GrantSecret, SessionSecret, Settings, TokenError, Unavailable};
 use crate::connection::{Cause, ConnectionKey, Generation, Status};
 use crate::metrics::TokenMetrics;
 use crate::oauth::{self, App, Apps};
 use crate::salesforce::hosts::{LoginUrl, TrustedHosts};
 use crate::secret::Secret;
-use crate::store::{
-    AttemptId, Commit, Committed, Fingerprint, Head, Intent, IntentWrite, Owner, Record, Store, StoreError,
-};
+use crate::store::{AttemptId, Commit, Committed, Fingerprint, Head, IntentWrite, Owner, Record, Store};
 use crate::transport::{OneShot, Transport};
 use crate::vault::Vault;
 
@@ -356,41 +356,6 @@ impl Exchanger {
         let session_time = self.apps.get(&head.app).and_then(|app| app.session_time);
         Obtained { head, session, stored, session_time }
     }
-}
-
-/// The states in which nothing is forwarded and nothing exchanged.
-fn refuse_if_ended(head: &Head) -> Result<(), TokenError> {
-    match head.status {
-        Status::Pending | Status::Disconnected => Err(TokenError::NotConnected),
-        Status::Reauthorize => Err(TokenError::Reauthorize(head.cause.unwrap_or(Cause::Revoked))),
-        Status::Active | Status::Checking | Status::Misconfigured => Ok(()),
-    }
-}
-
-/// Whether the stored session may be used: not if its token response did not belong to the connection.
-fn may_be_served(head: &Head) -> bool {
-    !matches!(head.cause, Some(Cause::OrgMismatch | Cause::HostNotAllowed | Cause::SignatureWrong))
-}
-
-/// An intent found open means that its outcome is unknown. It may still be under way; later it is sent again, until
-/// Salesforce gives a definite answer.
-fn unsettled(record: &Record) -> Option<Waiting> {
-    let Intent { at, .. } = record.intent.as_ref()?;
-    let age = Duration::from_millis(record.now.millis_since(*at));
-    (age < INTENT_SETTLES_AFTER).then_some(Waiting::Outcome)
-}
-
-fn unreadable(error: StoreError) -> TokenError {
-    tracing::warn!(%error, "the store failed");
-    match error {
-        StoreError::Corrupt(..) => TokenError::unavailable(Unavailable::Record),
-        _ => TokenError::unavailable(Unavailable::Store),
-    }
-}
-
-fn unopened(key: &ConnectionKey, error: RecordError) -> TokenError {
-    tracing::error!(connection = %key, %error, "a stored record cannot be used");
-    TokenError::unavailable(Unavailable::Record)
 }
 
 /// A pause and up to as much again at random, so that waiting processes do not move in step.

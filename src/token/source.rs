@@ -1,11 +1,13 @@
 //! What the proxy asks: a session for a connection, and after a refusal the next one. Exchanges run in tasks of their
 //! own on the engine's runtime, one at a time for each connection; a caller that goes away cancels nothing.
 
+mod changes;
+
 use std::sync::Arc;
 use std::time::Instant;
 
-use quick_cache::Equivalent;
-use quick_cache::sync::Cache;
+use quick_cache::sync::{Cache, DefaultLifecycle};
+use quick_cache::{Equivalent, UnitWeighter};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
@@ -45,11 +47,19 @@ pub struct Parts {
 #[derive(Clone)]
 pub struct TokenSource(Arc<Inner>);
 
+/// Bounded; what was not asked for lately goes first.
+type ByKey<V> = Cache<ConnectionKey, V, UnitWeighter, foldhash::fast::RandomState>;
+
 struct Inner {
     parts: Parts,
-    slots: Cache<ConnectionKey, Arc<Slot>>,
-    unknown: Cache<ConnectionKey, Instant>,
+    slots: ByKey<Arc<Slot>>,
+    unknown: ByKey<Instant>,
     flights: TaskTracker,
+}
+
+fn by_key<V: Clone>(entries: usize) -> ByKey<V> {
+    let hasher = foldhash::fast::RandomState::default();
+    Cache::with(entries, entries as u64, UnitWeighter, hasher, DefaultLifecycle::default())
 }
 
 impl Equivalent<ConnectionKey> for KeyRef<'_> {
@@ -62,9 +72,9 @@ impl TokenSource {
     /// A source over these parts, with nothing in memory. It follows the store's announcements and refreshes sessions in
     /// use ahead of their end until [`TokenSource::stop`].
     pub fn new(parts: Parts) -> Self {
-        let slots = Cache::new(parts.settings.cache_entries);
+        let slots = by_key(parts.settings.cache_entries);
         let source =
-            Self(Arc::new(Inner { slots, unknown: Cache::new(UNKNOWN_ENTRIES), flights: TaskTracker::new(), parts }));
+            Self(Arc::new(Inner { slots, unknown: by_key(UNKNOWN_ENTRIES), flights: TaskTracker::new(), parts }));
         source.0.parts.runtime.spawn(source.clone().follow_changes());
         source.0.parts.runtime.spawn(super::ahead::run(source.clone()));
         source
@@ -321,55 +331,5 @@ impl TokenSource {
             }
         };
         self.0.flights.spawn_on(write, &self.0.parts.runtime);
-    }
-
-    async fn follow_changes(self) {
-        let mut changes = self.0.parts.store.changes();
-        loop {
-            match changes.recv().await {
-                Ok(key) => self.reread(&key).await,
-                // What was missed is found out at the next refusal.
-                Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => {}
-                Err(tokio::sync::broadcast::error::RecvError::Closed) => return,
-            }
-        }
-    }
-
-    /// Reads a connection that was announced as changed, if it is in memory.
-    async fn reread(&self, key: &ConnectionKey) {
-        self.0.unknown.remove(key);
-        let Some(slot) = self.0.slots.peek(key) else { return };
-        match self.0.parts.exchanger.load(key).await {
-            // Without a session there is nothing to install; the next caller has it exchanged for.
-            Ok(None) => {
-                if let Ok(Some(row)) = self.0.parts.store.read(key).await {
-                    slot.state().note_news(row.head.status);
-                }
-            }
-            Ok(Some(obtained)) => {
-                let held = slot.session().as_ref().map(|session| session.generation);
-                slot.state().note_news(obtained.head.status);
-                let newer = held.is_none_or(|held| obtained.session.generation.supersedes(held));
-                // A flight under way finds it too, and knows when it was stored.
-                if newer && slot.state().live_flight().is_none() {
-                    // A session that cannot be used is reported to the caller that needs it.
-                    let _ = self.install(&slot, obtained);
-                } else {
-                    let mut state = slot.state();
-                    self.note_head(&slot, &mut state, &obtained.head);
-                }
-            }
-            Err(TokenError::NotConnected) => {
-                slot.set_session(None);
-                self.0.slots.remove(key);
-            }
-            Err(TokenError::Reauthorize(_)) => {
-                slot.set_session(None);
-                slot.state().clear_failure();
-            }
-            Err(TokenError::Misconfigured { .. }) => slot.state().clear_failure(),
-            // Nothing learned; the announcement was only a hint.
-            Err(TokenError::Unavailable { .. }) => {}
-        }
     }
 }

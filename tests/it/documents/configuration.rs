@@ -77,5 +77,5 @@ fn a_configuration_that_is_none_is_found() {
     for (block, says) in blocks.iter().zip(["loopback", "prxy"]) {
         assert!(read(block).unwrap_err().contains(says));
     }
-    read("[store]\nurl = \"rediss://orgpass@redis.example.com\"\nca_file = \"/etc/ssl/redis.pem\"").unwrap();
+    read("[store]\nurl = \"rediss://redis.example.com\"\nca_file = \"/etc/ssl/redis.pem\"").unwrap();
 }
