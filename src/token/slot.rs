@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use super::backoff::Backoff;
 use super::lifetime::Lifetime;
 use super::{Session, Settings, TokenError, Unavailable};
-use crate::connection::{ConnectionKey, Status};
+use crate::connection::{Cause, ConnectionKey, Status};
 use crate::salesforce::{ApiFamily, ErrorCode};
 
 /// First and longest stop after an exchange that failed for now.
@@ -36,6 +36,7 @@ pub struct Slot {
 pub(super) struct State {
     pub(super) flight: Option<Flight>,
     pub(super) status: Status,
+    pub(super) cause: Option<Cause>,
     pub(super) lifetime: Lifetime,
     /// Why the last exchange failed, and until when no other is started.
     failure: Option<(TokenError, Instant)>,
@@ -63,6 +64,7 @@ impl Slot {
             state: Mutex::new(State {
                 flight: None,
                 status: Status::Pending,
+                cause: None,
                 lifetime: Lifetime::new(None),
                 failure: None,
                 ended_for: settings.unknown_for,

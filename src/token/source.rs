@@ -273,8 +273,8 @@ impl TokenSource {
     }
 
     fn note_head(&self, slot: &Slot, state: &mut super::slot::State, head: &Head) {
-        state.status = head.status;
-        if head.status == Status::Misconfigured {
+        (state.status, state.cause) = (head.status, head.cause);
+        if head.cause == Some(Cause::FreshTokenRefused) {
             slot.set_troubled(true);
         }
     }
@@ -297,8 +297,8 @@ impl TokenSource {
             state.cool(family, code.clone(), now);
             slot.set_troubled(true);
             if !state.is_good_for_some(refused) {
-                state.status = Status::Misconfigured;
-                self.write_status(slot, refused.generation, Some(Cause::FreshTokenRefused));
+                (state.status, state.cause) = (Status::Misconfigured, Some(Cause::FreshTokenRefused));
+                self.write_status(slot, refused.generation, state.cause);
             }
             return Err(refused_fresh(code));
         }
@@ -314,8 +314,9 @@ impl TokenSource {
     fn cure(&self, slot: &Arc<Slot>, generation: Generation, family: ApiFamily) {
         let mut state = slot.state();
         let all_warm = state.warm(family);
-        if state.status == Status::Misconfigured {
-            state.status = Status::Active;
+        // Of the causes, only this one is disproved by a call: the others are about getting the next session.
+        if state.cause == Some(Cause::FreshTokenRefused) {
+            (state.status, state.cause) = (Status::Active, None);
             self.write_status(slot, generation, None);
         }
         slot.set_troubled(!all_warm);

@@ -5,6 +5,7 @@
 mod ahead;
 mod architecture;
 mod authenticating;
+mod binary;
 mod bodies;
 mod caller;
 mod documents;

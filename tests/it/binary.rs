@@ -1,0 +1,291 @@
+//! The program itself, as an operator runs it: exit codes, the command line beside a running `serve`, and signals.
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+
+use http_body_util::BodyExt;
+use salesforce_sim::{AppOptions, Effect, Fault, OrgOptions, Simulator};
+
+use crate::caller::Caller;
+use crate::world::{Seen, eventually};
+
+const LIMITS: &str = "/services/data/v67.0/limits";
+
+/// A folder with all that `serve` needs, and a simulated Salesforce.
+struct Site {
+    sim: Simulator,
+    app: salesforce_sim::App,
+    dir: tempfile::TempDir,
+    proxy: std::net::SocketAddr,
+    seen: Seen,
+}
+
+impl Site {
+    async fn new() -> Self {
+        tokio::task::spawn_blocking(Self::build).await.unwrap()
+    }
+
+    fn build() -> Self {
+        let sim = Simulator::start_on_thread(false);
+        let app = sim.create_app(AppOptions::default());
+        let dir = tempfile::tempdir().unwrap();
+        let (proxy, ops) = (free_address(), free_address());
+        let config = format!(
+            "[proxy]\nlisten = \"{proxy}\"\n[ops]\nlisten = \"{ops}\"\n\
+             [vault]\nsession_keys_file = \"session.keys\"\ngrant_keys_file = \"grant.keys\"\n\
+             [apps.default]\nclient_id = \"{}\"\nclient_secret_file = \"secret\"\nlogin_url = \"{}\"\n\
+             [salesforce]\ntrusted_hosts = [\"127.0.0.1\"]\n",
+            app.client_id,
+            sim.url()
+        );
+        let site = Self { sim, app, dir, proxy, seen: Seen::default() };
+        std::fs::write(site.path("orgpass.toml"), config).unwrap();
+        std::fs::write(site.path("secret"), &site.app.client_secret).unwrap();
+        for ring in ["session.keys", "grant.keys"] {
+            let made = site.run(&["keys", "new"], "");
+            assert!(made.status.success());
+            std::fs::write(site.path(ring), made.stdout).unwrap();
+        }
+        site
+    }
+
+    fn path(&self, name: &str) -> std::path::PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = orgpass(arguments);
+        command.env("ORGPASS_CONFIG", self.path("orgpass.toml")).current_dir(self.dir.path());
+        command
+    }
+
+    /// Runs a command to its end with this standard input.
+    fn run(&self, arguments: &[&str], input: &str) -> Output {
+        let mut child = self.command(arguments).stdin(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        self.seen.add(&output.stdout);
+        self.seen.add(&output.stderr);
+        output
+    }
+
+    /// Runs a command that must succeed, and gives what it printed.
+    fn done(&self, arguments: &[&str], input: &str) -> String {
+        let output = self.run(arguments, input);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {:?}: {errors}", output.status);
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Starts `serve` and waits until it answers.
+    async fn serve(&self) -> Serve {
+        let child = self.command(&["serve"]).spawn().unwrap();
+        let serve = Serve(child);
+        eventually("serve listens", async || tokio::net::TcpStream::connect(self.proxy).await.is_ok()).await;
+        serve
+    }
+
+    fn caller(&self) -> Caller {
+        Caller::new(self.proxy, self.seen.clone())
+    }
+
+    /// A new org's user, as the JSON that `connection import` reads.
+    fn authorization(&self, tenant: &str) -> (salesforce_sim::Org, String) {
+        let org = self.sim.create_org(OrgOptions { name: tenant.to_owned(), ..OrgOptions::default() });
+        let user = self.sim.create_user(&org, &format!("ana@{tenant}.example"));
+        let tokens = self.sim.authorize(&self.app, &user);
+        let input = serde_json::json!({
+            "access_token": tokens.access_token,
+            "refresh_token": tokens.refresh_token,
+            "issued_at": tokens.issued_at,
+        });
+        (org, input.to_string())
+    }
+
+    fn search_for_secrets(&self) {
+        let said = self.seen.text();
+        for secret in self.sim.secrets() {
+            assert!(!said.contains(&secret), "a secret was printed");
+        }
+    }
+}
+
+/// A running `serve`; killed if a test leaves it running.
+struct Serve(Child);
+
+impl Serve {
+    fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([name, &self.0.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    async fn ended(&mut self) -> ExitStatus {
+        let mut status = None;
+        eventually("serve ends", async || {
+            status = self.0.try_wait().unwrap();
+            status.is_some()
+        })
+        .await;
+        status.unwrap()
+    }
+
+    fn printed(&mut self) -> String {
+        let mut text = String::new();
+        self.0.stdout.take().unwrap().read_to_string(&mut text).unwrap();
+        self.0.stderr.take().unwrap().read_to_string(&mut text).unwrap();
+        text
+    }
+}
+
+impl Drop for Serve {
+    fn drop(&mut self) {
+        // Ended already in the good case.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn orgpass(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_orgpass"));
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn free_address() -> std::net::SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_works_beside_a_running_serve_and_without_one() {
+    let site = Site::new().await;
+    let (acme, authorization) = site.authorization("acme");
+    let instance = acme.instance_url();
+    let import = ["connection", "import", "--tenant", "acme", "--instance-url", &instance];
+    let mut serve = site.serve().await;
+
+    site.done(&import, &authorization);
+    assert_eq!(site.caller().get(LIMITS).tenant("acme").send().await.status, 200);
+    site.done(&import, &authorization);
+    let (_, another) = site.authorization("acme");
+    assert_eq!(code(&site.run(&import, &another)), 73, "another authorization of an active connection is a conflict");
+
+    site.sim.expire_sessions(&acme);
+    site.done(&["connection", "check", "--tenant", "acme"], "");
+    assert_eq!(site.sim.exchanges(), 1);
+    site.done(&["connection", "refresh", "--tenant", "acme"], "");
+    assert_eq!((site.sim.exchanges(), site.sim.spent_tokens_presented()), (2, 0));
+    assert_eq!(site.caller().get(LIMITS).tenant("acme").send().await.status, 200);
+    let shown: serde_json::Value =
+        serde_json::from_str(&site.done(&["connection", "show", "--tenant", "acme", "--json"], "")).unwrap();
+    let local_token = shown["local_token"].as_str().unwrap();
+    assert_eq!(local_token, format!("{}!orgpass.acme", acme.org_id()));
+    let by_token = site.caller().get(LIMITS).header("authorization", format!("Bearer {local_token}")).send().await;
+    assert_eq!(by_token.status, 200);
+
+    site.done(&["connection", "remove", "--tenant", "acme"], "");
+    eventually("the removed connection is refused", async || {
+        site.caller().get(LIMITS).tenant("acme").send().await.error() == Some("not_connected")
+    })
+    .await;
+
+    serve.signal("-TERM");
+    assert_eq!(serve.ended().await.code(), Some(0));
+    site.done(&import, &another);
+    assert!(site.done(&["connection", "list"], "").contains("acme"));
+    site.seen.add(serve.printed().as_bytes());
+    site.search_for_secrets();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_of_connections_is_imported_but_for_the_lines_that_are_wrong() {
+    let site = Site::new().await;
+    let mut lines = Vec::new();
+    for tenant in ["one", "two", "three"] {
+        let (org, authorization) = site.authorization(tenant);
+        let mut line: serde_json::Value = serde_json::from_str(&authorization).unwrap();
+        line["tenant"] = tenant.into();
+        line["instance_url"] = org.instance_url().into();
+        lines.push(line);
+    }
+    lines[1]["instance_url"] = "https://evil.example".into();
+    let stream: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let output = site.run(&["connection", "import", "--ndjson"], &stream);
+    let errors = String::from_utf8(output.stderr.clone()).unwrap();
+    assert_eq!(code(&output), 65, "{errors}");
+    assert!(errors.contains("line 2") && errors.contains("instance_url"), "{errors}");
+    let listed = site.done(&["connection", "list"], "");
+    assert!(listed.contains("one") && listed.contains("three") && !listed.contains("two"), "{listed}");
+    site.search_for_secrets();
+}
+
+#[test]
+fn a_bad_configuration_exits_64_and_lists_every_fault_with_its_key() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("orgpass.toml");
+    std::fs::write(&file, "[proxy]\nlisten = \"0.0.0.0:8180\"\nlistn = 1\n[store]\nurl = \"mysql://x\"\n").unwrap();
+    for command in [&["config", "check"][..], &["serve"]] {
+        let output = orgpass(command).arg("--config").arg(&file).output().unwrap();
+        let errors = String::from_utf8(output.stderr.clone()).unwrap();
+        assert_eq!(code(&output), 64, "{errors}");
+        for key in ["proxy.listen", "proxy.listn", "store.url", "vault.session_keys_file"] {
+            assert!(errors.contains(key), "{key}: {errors}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_signal_lets_a_call_finish_and_the_second_ends_the_process_at_once() {
+    let site = Site::new().await;
+    let (acme, authorization) = site.authorization("acme");
+    let instance = acme.instance_url();
+    site.done(&["connection", "import", "--tenant", "acme", "--instance-url", &instance], &authorization);
+    for second in [false, true] {
+        let mut serve = site.serve().await;
+        let held = site.sim.fault(Fault::on_path(LIMITS, Effect::HoldAnswer));
+        let caller = site.caller();
+        let call = tokio::spawn(async move { caller.get(LIMITS).tenant("acme").start().await });
+        held.wait_held(1).await;
+        serve.signal("-TERM");
+        eventually("nobody is let in any more", async || tokio::net::TcpStream::connect(site.proxy).await.is_err())
+            .await;
+        if second {
+            serve.signal("-TERM");
+            assert_eq!(serve.ended().await.code(), Some(1));
+            held.release();
+            assert!(call.await.unwrap().is_err(), "the call was cut short");
+        } else {
+            held.release();
+            let answer = call.await.unwrap().unwrap();
+            assert_eq!(answer.status(), 200);
+            answer.into_body().collect().await.unwrap();
+            assert_eq!(serve.ended().await.code(), Some(0));
+        }
+        held.end();
+    }
+}
+
+#[test]
+fn a_second_serve_on_one_file_is_told_so() {
+    let site = Site::build();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let _serve = runtime.block_on(site.serve());
+    let other = std::fs::read_to_string(site.path("orgpass.toml")).unwrap();
+    let other =
+        other.replace(&site.proxy.to_string(), &free_address().to_string()).replace("[ops]\nlisten", "[ops]\n#");
+    write_config(&site.path("other.toml"), &other);
+    let output = site.command(&["serve", "--config", "other.toml"]).output().unwrap();
+    let errors = String::from_utf8(output.stderr.clone()).unwrap();
+    assert_eq!(code(&output), 69, "{errors}");
+    assert!(errors.contains("in use"), "{errors}");
+}
+
+fn write_config(path: &Path, text: &str) {
+    let ops = free_address();
+    std::fs::write(path, text.replace("[ops]\n#", &format!("[ops]\nlisten = \"{ops}\"\n#"))).unwrap();
+}
