@@ -54,25 +54,31 @@ impl Redis {
         redis::cmd("GET").arg(key).query::<Option<Vec<u8>>>(&mut self.child.raw()).unwrap().expect("the key is there")
     }
 
+    /// The values of a key that holds no string.
+    fn others(&self, key: &[u8]) -> Vec<Vec<u8>> {
+        let mut raw = self.child.raw();
+        match redis::cmd("TYPE").arg(key).query::<String>(&mut raw).unwrap().as_str() {
+            // A lease may end between two looks.
+            "none" => Vec::new(),
+            "zset" => redis::cmd("ZRANGE").arg(key).arg(0).arg(-1).query(&mut raw).unwrap(),
+            other => panic!("this search knows no {other}"),
+        }
+    }
+
     /// All keys and values, raw, one after the other.
     pub fn dump(&self) -> Vec<u8> {
         let mut raw = self.child.raw();
         let keys: Vec<Vec<u8>> = redis::cmd("KEYS").arg("*").query(&mut raw).unwrap();
         let mut all = Vec::new();
-        for key in keys {
-            let kind: String = redis::cmd("TYPE").arg(&key).query(&mut raw).unwrap();
-            let values: Vec<Vec<u8>> = match kind.as_str() {
-                // A lease may end between two looks.
-                "none" => Vec::new(),
-                "string" => {
-                    redis::cmd("GET").arg(&key).query::<Option<Vec<u8>>>(&mut raw).unwrap().into_iter().collect()
+        for keys in keys.chunks(1000) {
+            // Nothing for what is no string.
+            let values: Vec<Option<Vec<u8>>> = redis::cmd("MGET").arg(keys).query(&mut raw).unwrap();
+            for (key, value) in keys.iter().zip(values) {
+                let value = value.map(|value| vec![value]);
+                for part in [key].into_iter().chain(&value.unwrap_or_else(|| self.others(key))) {
+                    all.extend_from_slice(part);
+                    all.push(b'\n');
                 }
-                "zset" => redis::cmd("ZRANGE").arg(&key).arg(0).arg(-1).query(&mut raw).unwrap(),
-                other => panic!("this search knows no {other}"),
-            };
-            for part in std::iter::once(&key).chain(&values) {
-                all.extend_from_slice(part);
-                all.push(b'\n');
             }
         }
         all
