@@ -87,16 +87,16 @@ async fn a_corrupt_record_stops_its_own_connection_only() {
     let world = on(Redis::plain()).await;
     world.connect("whole", None).await;
     let redis = world.redis.as_ref().unwrap();
-    let half = |good: &[u8]| good[..good.len() / 2].to_vec();
-    let foreign = |_: &[u8]| b"\x00\xff not a record".to_vec();
-    let empty = |_: &[u8]| Vec::new();
-    let damages: [&dyn Fn(&[u8]) -> Vec<u8>; 3] = [&half, &foreign, &empty];
     for (kind, reason) in [("status", "is corrupt"), ("session", "does not open")] {
-        for (number, damage) in damages.iter().enumerate() {
-            let tenant = format!("corrupt-{kind}-{number}");
+        for damage in ["half", "foreign", "empty"] {
+            let tenant = format!("corrupt-{kind}-{damage}");
             world.connect(&tenant, None).await;
             let good = redis.get(&row(kind, &tenant));
-            let bad = damage(&good);
+            let bad = match damage {
+                "half" => good[..good.len() / 2].to_vec(),
+                "foreign" => b"\x00\xff not a record".to_vec(),
+                _ => Vec::new(),
+            };
             redis.child.set(&row(kind, &tenant), Some(&bad));
             refused_for_its_record(&world, &tenant, reason).await;
             assert_eq!(limits(&world, "whole").await.status, 200);

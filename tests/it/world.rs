@@ -155,6 +155,11 @@ impl World {
     /// Stops Orgpass, and starts it again as the files in `dir` now say.
     pub async fn restart(&mut self) {
         assert!(self.stop().await, "something was cut short");
+        self.start_again().await;
+    }
+
+    /// Starts Orgpass after [`World::stop`].
+    pub async fn start_again(&mut self) {
         let store = self.redis.as_ref().map(|redis| redis.settings(self.dir.path()));
         self.config = Self::config(&self.sim, &self.sim_app, &self.more, store.as_deref(), self.dir.path());
         let (config, log) = (self.config.clone(), self.log.clone());

@@ -221,10 +221,10 @@ pub fn imports(module: &Module) -> Vec<String> {
 /// Crates that this file names and does not own.
 pub fn crates(module: &Module) -> Vec<String> {
     let name = module.path.trim_end_matches(".rs");
-    let owns = |owner: &&str| name == *owner || name.starts_with(&format!("{owner}/"));
+    let owns = |owner: &str| name == owner || name.starts_with(&format!("{owner}/"));
     let strangers = OWNERS.iter().filter(|(krate, owners)| {
         let names = module.paths.iter().any(|path| path[0] == *krate) && !module.declares(krate);
-        names && !owners.iter().any(owns)
+        names && !owners.iter().any(|owner| owns(owner))
     });
     strangers.map(|(krate, owners)| format!("{}: {krate} belongs to {}", module.path, owners.join(", "))).collect()
 }

@@ -73,6 +73,26 @@ async fn a_head_that_is_none_gets_a_bare_400() {
     nothing_arrived(&world);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_head_without_measure_is_refused_before_it_is_read_to_its_end() {
+    let world = World::start().await;
+    world.connect("acme", None).await;
+    let many: Vec<String> = (0..200).map(|number| format!("X-{number}: 1")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    let wide = format!("X-Wide: {}", "x".repeat(1 << 20));
+    let line = format!("GET {LIMITS} HTTP/1.1");
+    for (sent, status) in [
+        (request(&line, &[&HEAD[..], &many].concat()), 431),
+        (request(&line, &[&HEAD[..], &[&wide]].concat()), 431),
+        (request(&format!("GET {LIMITS}?{} HTTP/1.1", "x".repeat(70_000)), &HEAD), 414),
+    ] {
+        let replies = world.caller().raw(sent).await;
+        let seen: Vec<_> = replies.iter().map(|reply| (reply.status.as_u16(), reply.error())).collect();
+        assert_eq!(seen, [(status, None)]);
+    }
+    nothing_arrived(&world);
+}
+
 /// The parser drops the length and reads chunks, as RFC 9112 (section 6.3) tells a server to that does not refuse. What
 /// makes that safe: the org receives one request of one framing, and the caller's connection ends after it.
 #[tokio::test(flavor = "multi_thread")]

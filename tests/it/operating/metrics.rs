@@ -31,7 +31,7 @@ async fn metrics_parse_and_their_labels_are_bounded() {
     let mut values: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for line in reply.text().lines().filter(|line| !line.starts_with('#')) {
         let series = series(line);
-        assert!(series.name.starts_with("orgpass_"), "{line}");
+        assert!(series.name.starts_with("orgpass_") && series.value >= 0.0, "{line}");
         for (label, value) in series.labels {
             // Connections have a status too, which is a word.
             let label = if series.name == "orgpass_connections" { "connection_status".to_owned() } else { label };

@@ -68,21 +68,28 @@ pub fn everything_at(url: &str) -> Vec<u8> {
 fn everything(raw: &mut redis::Connection) -> Vec<u8> {
     let keys: Vec<Vec<u8>> = redis::cmd("KEYS").arg("*").query(raw).unwrap();
     let mut all = Vec::new();
-    for key in keys {
-        let kind: String = redis::cmd("TYPE").arg(&key).query(raw).unwrap();
-        let values: Vec<Vec<u8>> = match kind.as_str() {
-            // A lease may end between two looks.
-            "none" => Vec::new(),
-            "string" => redis::cmd("GET").arg(&key).query::<Option<Vec<u8>>>(raw).unwrap().into_iter().collect(),
-            "zset" => redis::cmd("ZRANGE").arg(&key).arg(0).arg(-1).query(raw).unwrap(),
-            other => panic!("this search knows no {other}"),
-        };
-        for part in std::iter::once(&key).chain(&values) {
-            all.extend_from_slice(part);
-            all.push(b'\n');
+    for keys in keys.chunks(1000) {
+        // Nothing for what is no string.
+        let values: Vec<Option<Vec<u8>>> = redis::cmd("MGET").arg(keys).query(raw).unwrap();
+        for (key, value) in keys.iter().zip(values) {
+            let values = value.map_or_else(|| others(raw, key), |value| vec![value]);
+            for part in std::iter::once(key).chain(&values) {
+                all.extend_from_slice(part);
+                all.push(b'\n');
+            }
         }
     }
     all
+}
+
+/// The values of a key that holds no string.
+fn others(raw: &mut redis::Connection, key: &[u8]) -> Vec<Vec<u8>> {
+    match redis::cmd("TYPE").arg(key).query::<String>(raw).unwrap().as_str() {
+        // A lease may end between two looks.
+        "none" => Vec::new(),
+        "zset" => redis::cmd("ZRANGE").arg(key).arg(0).arg(-1).query(raw).unwrap(),
+        other => panic!("this search knows no {other}"),
+    }
 }
 
 /// A kill must lose nothing, or the test would be about the loss.
