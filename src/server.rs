@@ -159,8 +159,9 @@ async fn pause(error: &io::Error) {
 async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin + 'static, proxy: Arc<Proxy>, mut stopping: Stopping) {
     let idle_timeout = proxy.settings.idle_timeout;
     let service = tower::service_fn(move |request| {
-        let proxy = Arc::clone(&proxy);
-        async move { Ok::<_, std::convert::Infallible>(proxy.handle(request).await) }
+        // Boxed, since it is moved several times on its way into the connection.
+        let answer = Box::pin(Arc::clone(&proxy).handle(request));
+        async move { Ok::<_, std::convert::Infallible>(answer.await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -129,7 +129,7 @@ fn other(name: &HeaderName, value: &HeaderValue, names: &TagNames) -> Result<(),
     if *name == SEC_FETCH_SITE && !matches!(value.as_bytes(), b"none" | b"same-origin") {
         return Err(HostFault::CrossSite.into());
     }
-    if memchr::memchr(b'_', text.as_bytes()).is_some() && matters(text, names) {
+    if text.as_bytes().contains(&b'_') && matters(text, names) {
         return Err(RequestFault::Underscore.into());
     }
     let is_tag = [&names.tenant, &names.user, &names.credential].contains(&name);

@@ -139,7 +139,7 @@ impl Observer {
         })
     }
 
-    fn counter(&self, labels: Labels) -> IntCounter {
+    fn count(&self, labels: Labels) {
         let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
         let resolve = || {
             let status = labels.status.to_string();
@@ -147,7 +147,7 @@ impl Observer {
                 [family_label(labels.family), labels.method.as_str(), status.as_str(), labels.outcome.as_str()];
             self.metrics.requests.with_label_values(&values)
         };
-        counters.entry(labels).or_insert_with(resolve).clone()
+        counters.entry(labels).or_insert_with(resolve).inc();
     }
 }
 
@@ -263,7 +263,7 @@ impl Drop for Observation {
             observer.upstream_duration[index].observe(self.upstream.as_secs_f64());
         }
         let labels = Labels { family: self.family, method: self.method, status: self.status.as_u16(), outcome };
-        observer.counter(labels).inc();
+        observer.count(labels);
         self.write_line(took, outcome);
     }
 }

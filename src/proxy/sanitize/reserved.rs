@@ -51,7 +51,7 @@ fn fold(byte: u8) -> u8 {
 /// longer name than any reserved one is cut: its beginning still decides.
 fn folded(name: &str, ask: impl Fn(&str) -> bool) -> bool {
     let bytes = name.as_bytes();
-    if memchr::memchr(b'_', bytes).is_none() && !bytes.iter().any(u8::is_ascii_uppercase) {
+    if !bytes.iter().any(|byte| *byte == b'_' || byte.is_ascii_uppercase()) {
         return ask(name);
     }
     let mut buffer = [0; MAX_FOLDED_BYTES];
