@@ -4,6 +4,8 @@ mod logging;
 mod metrics;
 mod stopping;
 
+use std::time::Duration;
+
 use http_body_util::BodyExt;
 use orgpass::config::Config;
 use salesforce_sim::{Effect, Fault};
@@ -92,7 +94,9 @@ async fn an_overloaded_process_says_so_and_one_connection_cannot_take_it_all() {
     held.wait_held(7).await;
     assert_eq!(world.metric("orgpass_requests_in_flight").await, 7.0);
     let overloaded = async |tenant: &str| {
-        let reply = world.caller().get(LIMITS).tenant(tenant).send().await;
+        // One that gets in is held for good.
+        let sent = world.caller().get(LIMITS).tenant(tenant).send();
+        let reply = tokio::time::timeout(Duration::from_secs(30), sent).await.expect("it is refused at once");
         assert_eq!((reply.status.as_u16(), reply.error()), (503, Some("overloaded")), "{tenant}");
         assert_eq!(reply.header("retry-after"), Some("1"));
         assert!(reply.text().contains("Too many calls are in flight"));

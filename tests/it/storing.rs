@@ -173,3 +173,19 @@ async fn a_wrong_key_file_stops_calls_and_loses_nothing() {
     }
     assert_eq!(world.sim.spent_tokens_presented(), 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_session_put_back_beside_a_newer_head_is_not_used() {
+    let mut world = on(Redis::plain()).await;
+    let connected = world.connect("put-back", None).await;
+    let old = world.redis.as_ref().unwrap().get(&row("session", "put-back"));
+    world.sim.expire_sessions(&connected.org);
+    assert_eq!(limits(&world, "put-back").await.status, 200);
+    let new = world.redis.as_ref().unwrap().get(&row("session", "put-back"));
+    world.redis.as_ref().unwrap().child.set(&row("session", "put-back"), Some(&old));
+    world.restart().await;
+    refused_for_its_record(&world, "put-back", "does not belong to the record's generation").await;
+    world.redis.as_ref().unwrap().child.set(&row("session", "put-back"), Some(&new));
+    until_it_goes_through(&world, "put-back").await;
+    assert_eq!((world.sim.exchanges(), world.sim.spent_tokens_presented()), (1, 0));
+}
