@@ -107,14 +107,10 @@ impl Proxy {
         permit.charge(&slot)?;
         seen.hold(permit);
         sanitize::request(&mut head.headers);
-        let call = Outgoing {
-            uri: Uri::from(policy::outgoing_path(&head.uri)),
-            method: head.method,
-            headers: head.headers,
-            family,
-        };
+        let path = Uri::from(policy::outgoing_path(&head.uri));
+        let call = Outgoing::new(head.method, path, head.headers, family);
         let body = ReplayBody::new(body, &self.settings.replay, &self.replay_memory);
-        authenticate::authenticate(self, &slot, &call, &body, seen).await
+        authenticate::authenticate(self, &slot, call, &body, seen).await
     }
 
     fn slot(&self, seen: &Observation) -> Result<Arc<Slot>, ProxyError> {

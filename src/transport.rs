@@ -87,7 +87,7 @@ impl Transport {
 
     /// A connection of `instance`, idle or new, for one request of `worker`.
     pub async fn connection(&self, instance: &Arc<Instance>, worker: usize) -> Result<Connection, DialError> {
-        match instance.take_idle(worker, self.settings.idle_timeout) {
+        match instance.take_idle(worker) {
             Some(idle) => Ok(idle),
             None => self.fresh_connection(instance, worker).await,
         }

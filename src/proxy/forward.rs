@@ -3,8 +3,8 @@
 use std::pin::Pin;
 use std::time::Duration;
 
-use http::header::HOST;
-use http::{HeaderMap, HeaderName, Method, Request, Response, Uri, Version};
+use http::header::{AUTHORIZATION, HOST};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri, Version};
 use tokio::time::{Instant, Sleep};
 
 use super::error::ProxyError;
@@ -13,16 +13,15 @@ use crate::salesforce::{ApiFamily, TokenPlace};
 use crate::token::Session;
 use crate::transport::{Connection, DialError, RequestBody, ResponseBody, SendError, Transport};
 
-const SESSION: HeaderName = HeaderName::from_static("x-sfdc-session");
+const X_SFDC_SESSION: HeaderName = HeaderName::from_static("x-sfdc-session");
 
 /// What of a call goes to the org, whichever session it goes with.
 pub struct Outgoing {
-    /// The method.
-    pub method: Method,
+    method: Method,
     /// Path and query, as they came.
-    pub uri: Uri,
+    uri: Uri,
     /// The headers that go on.
-    pub headers: HeaderMap,
+    headers: HeaderMap,
     /// The API family, which says where the token goes and how long to wait.
     pub family: ApiFamily,
 }
@@ -31,7 +30,7 @@ pub struct Outgoing {
 pub async fn forward(
     transport: &Transport,
     worker: usize,
-    call: &Outgoing,
+    call: &mut Outgoing,
     session: &Session,
     body: &ReplayBody,
     timer: &mut Pin<Box<Sleep>>,
@@ -88,20 +87,34 @@ async fn wait_for_head(
 }
 
 impl Outgoing {
-    fn request(&self, session: &Session, body: RequestBody) -> Request<RequestBody> {
+    /// A call with these parts of its request. Its headers get a place for the token now, so that sending adds none.
+    pub fn new(method: Method, uri: Uri, mut headers: HeaderMap, family: ApiFamily) -> Self {
+        headers.insert(token_header(family), HeaderValue::from_static(""));
+        Self { method, uri, headers, family }
+    }
+
+    fn request(&mut self, session: &Session, body: RequestBody) -> Request<RequestBody> {
         let mut request = Request::new(body);
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = self.uri.clone();
         *request.version_mut() = Version::HTTP_11;
-        let headers = request.headers_mut();
-        *headers = self.headers.clone();
-        headers.insert(HOST, session.instance.host().clone());
-        let (name, value) = match self.family.row().token_place {
-            TokenPlace::Authorization => (http::header::AUTHORIZATION, &session.authorization),
-            TokenPlace::XSfdcSession => (SESSION, &session.bare),
+        // The roomy map goes out, since the response's headers will be read into it; the exact copy stays.
+        let copy = self.headers.clone();
+        *request.headers_mut() = std::mem::replace(&mut self.headers, copy);
+        let value = match self.family.row().token_place {
+            TokenPlace::Authorization => &session.authorization,
+            TokenPlace::XSfdcSession => &session.bare,
         };
-        headers.insert(name, value.clone());
+        request.headers_mut().insert(HOST, session.instance.host().clone());
+        request.headers_mut().insert(token_header(self.family), value.clone());
         request
+    }
+}
+
+fn token_header(family: ApiFamily) -> HeaderName {
+    match family.row().token_place {
+        TokenPlace::Authorization => AUTHORIZATION,
+        TokenPlace::XSfdcSession => X_SFDC_SESSION,
     }
 }
 

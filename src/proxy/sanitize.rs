@@ -21,13 +21,13 @@ const MIN_NEEDLE_BYTES: usize = 16;
 pub fn request(headers: &mut HeaderMap) {
     remove_named_by_connection(headers);
     // Expect was answered here already: the body is read only once it is wanted.
-    remove_all(headers, |name| reserved::is_hop_by_hop(name) || name == "expect" || is_reserved(name));
+    remove_all(headers, reserved::ends_with_a_request);
 }
 
 /// Removes from a response's headers what must not reach the caller, and turns a `Location` of the own org into a path.
 pub fn response(headers: &mut HeaderMap, own: &InstanceUrl) {
     remove_named_by_connection(headers);
-    remove_all(headers, |name| reserved::is_hop_by_hop(name) || reserved::speaks_for_the_orgs_host(name));
+    remove_all(headers, reserved::ends_with_a_response);
     for name in [LOCATION, CONTENT_LOCATION] {
         let Some(value) = headers.get_mut(&name) else { continue };
         if let Some(path) = location::within(own, value.as_bytes()) {

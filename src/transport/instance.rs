@@ -83,10 +83,12 @@ impl Instance {
         &self.host
     }
 
-    pub(super) fn take_idle(self: &Arc<Self>, worker: usize, idle_timeout: Duration) -> Option<Connection> {
+    /// The connection that was idle for the shortest time, so that the others can end. How long that was is looked at
+    /// by [`Instance::close_idle`] only.
+    pub(super) fn take_idle(self: &Arc<Self>, worker: usize) -> Option<Connection> {
         let mut idle = self.idle(worker);
-        while let Some(Idle { mut link, since }) = idle.pop() {
-            if link.is_ready() && since.elapsed() < idle_timeout {
+        while let Some(Idle { mut link, .. }) = idle.pop() {
+            if link.is_ready() {
                 return Some(Connection { link, home: Home { instance: Arc::clone(self), worker }, reused: true });
             }
         }

@@ -45,7 +45,9 @@ pub(super) fn is_local(value: &[u8], allowed: &AllowedHosts) -> bool {
         Some((host, port)) => (host, is_port(Some(port))),
         None => (value, true),
     };
-    port && (host.eq_ignore_ascii_case("localhost")
+    // The names that callers nearly always use come first.
+    port && (host == "127.0.0.1"
+        || host.eq_ignore_ascii_case("localhost")
         || host.parse().is_ok_and(|address: Ipv4Addr| address.is_loopback())
         || allowed.0.iter().any(|known| known.0.eq_ignore_ascii_case(host)))
 }

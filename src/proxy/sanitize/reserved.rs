@@ -23,14 +23,36 @@ pub fn is_reserved(name: &str) -> bool {
     })
 }
 
+/// Whether a request header must not go on. The first letter alone lets many names through.
+pub(super) fn ends_with_a_request(name: &str) -> bool {
+    match name.as_bytes().first() {
+        // Expect was answered here already: the body is read only once it is wanted.
+        Some(b'e') => name == "expect",
+        Some(b'a' | b'f' | b'i' | b'o' | b'v' | b'x') => is_reserved(name),
+        Some(b'c' | b'p' | b't') => is_hop_by_hop(name) || is_reserved(name),
+        Some(b'h' | b'k' | b'u') => is_hop_by_hop(name),
+        _ => false,
+    }
+}
+
+/// Whether a response header must not go on.
+pub(super) fn ends_with_a_response(name: &str) -> bool {
+    match name.as_bytes().first() {
+        Some(b'a' | b'o' | b's') => speaks_for_the_orgs_host(name),
+        Some(b'p') => is_hop_by_hop(name) || speaks_for_the_orgs_host(name),
+        Some(b'c' | b'h' | b'k' | b't' | b'u') => is_hop_by_hop(name),
+        _ => false,
+    }
+}
+
 /// Whether a header is about one connection only (RFC 9110, section 7.6.1, and its customary extensions).
-pub(super) fn is_hop_by_hop(name: &str) -> bool {
+fn is_hop_by_hop(name: &str) -> bool {
     matches!(name, "connection" | "keep-alive" | "te" | "trailer" | "transfer-encoding" | "upgrade" | "http2-settings")
         || name.starts_with("proxy-")
 }
 
 /// Whether a response header would speak for the org's host where the caller sees this one, or for Orgpass.
-pub(super) fn speaks_for_the_orgs_host(name: &str) -> bool {
+fn speaks_for_the_orgs_host(name: &str) -> bool {
     folded(name, |name| {
         matches!(name, "set-cookie" | "set-cookie2" | "strict-transport-security" | "alt-svc")
             || name.starts_with("public-key-pins")
