@@ -196,17 +196,12 @@ impl Line<'_> {
     }
 
     fn key(&mut self, key: &'static str) {
-        match self.format {
-            Format::Json => {
-                self.out.extend_from_slice(b",\"");
-                self.out.extend_from_slice(key.as_bytes());
-                self.out.extend_from_slice(b"\":");
-            }
-            Format::Text => {
-                self.out.push(b' ');
-                self.out.extend_from_slice(key.as_bytes());
-                self.out.push(b'=');
-            }
+        let (before, after): (&[u8], &[u8]) = match self.format {
+            Format::Json => (b",\"", b"\":"),
+            Format::Text => (b" ", b"="),
+        };
+        for part in [before, key.as_bytes(), after] {
+            self.out.extend_from_slice(part);
         }
     }
 }

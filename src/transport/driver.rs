@@ -79,10 +79,22 @@ impl Driver {
         polled
     }
 
-    /// Lets an idle connection notice what has happened to it, such as its end. Nobody is woken for it later.
+    /// Lets an idle connection notice what has happened to it, such as its end.
     pub(super) fn notice(&mut self) {
-        if !self.ended {
-            self.ended = self.connection.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready();
-        }
+        // Polls the connection, and wakes nobody for it.
+        let _: Poll<()> = self.drive(&mut Context::from_waker(Waker::noop()), |_| Poll::Pending);
+        self.rest();
+    }
+
+    /// Begins a time in which nobody waits for the connection. Call it right after the connection was polled: events of
+    /// its socket come to this thread only between polls, so none is missed.
+    pub(super) fn rest(&mut self) {
+        self.bell.task.take();
+        self.bell.rang.store(false, Ordering::SeqCst);
+    }
+
+    /// Whether anything has happened to the connection since [`Driver::rest`].
+    pub(super) fn has_stirred(&self) -> bool {
+        self.bell.rang.load(Ordering::SeqCst)
     }
 }

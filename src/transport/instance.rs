@@ -88,7 +88,7 @@ impl Instance {
     pub(super) fn take_idle(self: &Arc<Self>, worker: usize) -> Option<Connection> {
         let mut idle = self.idle(worker);
         while let Some(Idle { mut link, .. }) = idle.pop() {
-            if link.is_ready() {
+            if !link.driver.has_stirred() || link.is_ready() {
                 return Some(Connection { link, home: Home { instance: Arc::clone(self), worker }, reused: true });
             }
         }
@@ -113,8 +113,9 @@ impl Link {
         self.sender.is_ready()
     }
 
-    /// Keeps the connection for the next request. One that has died meanwhile is found out when it is taken.
-    fn go_home(self, home: Home) {
+    /// Keeps the connection, which has just been polled, for the next request.
+    fn go_home(mut self, home: Home) {
+        self.driver.rest();
         let mut idle = home.instance.idle(home.worker);
         if idle.len() < home.instance.max_idle {
             idle.push(Idle { link: self, since: Instant::now() });
