@@ -86,8 +86,7 @@ impl Driver {
         self.rest();
     }
 
-    /// Begins a time in which nobody waits for the connection. Call it right after the connection was polled: events of
-    /// its socket come to this thread only between polls, so none is missed.
+    /// Begins a time in which nobody waits for the connection.
     pub(super) fn rest(&mut self) {
         self.bell.task.take();
         self.bell.rang.store(false, Ordering::SeqCst);

@@ -61,9 +61,11 @@ struct Home {
     worker: usize,
 }
 
-/// A response body, with the connection that it comes over as long as that is needed.
+/// A response body, with the connection that it comes over.
 pub struct ResponseBody {
     incoming: Incoming,
+    /// Whether all of it had come with the head, so that the connection need not be driven for the rest.
+    is_here: bool,
     connection: Option<(Link, Home)>,
 }
 
@@ -113,7 +115,8 @@ impl Link {
         self.sender.is_ready()
     }
 
-    /// Keeps the connection, which has just been polled, for the next request.
+    /// Keeps the connection for the next request. Of what happened to it since it was polled, if anything did, that
+    /// request is told by being given back unsent.
     fn go_home(mut self, home: Home) {
         self.driver.rest();
         let mut idle = home.instance.idle(home.worker);
@@ -152,12 +155,7 @@ impl Connection {
 
 impl ResponseBody {
     fn new(incoming: Incoming, link: Link, home: Home) -> Self {
-        if link.sender.is_ready() {
-            // All of the response is here already.
-            link.go_home(home);
-            return Self { incoming, connection: None };
-        }
-        Self { incoming, connection: Some((link, home)) }
+        Self { incoming, is_here: link.sender.is_ready(), connection: Some((link, home)) }
     }
 }
 
@@ -166,11 +164,11 @@ impl Body for ResponseBody {
     type Error = BodyError;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        let Self { incoming, connection } = self.get_mut();
+        let Self { incoming, is_here, connection } = self.get_mut();
         let mut next = |cx: &mut Context<'_>| Pin::new(&mut *incoming).poll_frame(cx);
         let polled = match connection {
-            None => next(cx),
-            Some((link, _)) => link.driver.drive(cx, next),
+            Some((link, _)) if !*is_here => link.driver.drive(cx, next),
+            _ => next(cx),
         };
         polled.map_err(Into::into)
     }
@@ -189,7 +187,7 @@ impl Drop for ResponseBody {
     fn drop(&mut self) {
         if let Some((mut link, home)) = self.connection.take()
             && self.incoming.is_end_stream()
-            && link.is_ready()
+            && (self.is_here || link.is_ready())
         {
             link.go_home(home);
         }
