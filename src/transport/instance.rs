@@ -192,3 +192,6 @@ impl Drop for ResponseBody {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
