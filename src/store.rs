@@ -52,7 +52,7 @@ pub struct Record {
 /// A connection to be written whole, by connect or import.
 #[derive(Clone, Debug)]
 pub struct NewRecord {
-    /// State and version; the store sets `since`.
+    /// State and version; the store sets the times.
     pub head: Head,
     /// The sealed session, if there is a token already.
     pub session: Option<Sealed>,
@@ -102,7 +102,7 @@ pub struct Commit {
     pub read: Generation,
     /// Fingerprint of the refresh token that was spent; `None` where a grant spends none.
     pub spent: Option<Fingerprint>,
-    /// The new state and version; the store sets `since`.
+    /// The new state and version; the store sets the times.
     pub head: Head,
     /// The new sealed session.
     pub session: Sealed,

@@ -167,6 +167,7 @@ impl Management {
                 cause: None,
                 since: StoreTime(0),
                 generation,
+                stored: StoreTime(0),
                 fingerprint,
                 attempt: None,
                 app: request.app.clone(),

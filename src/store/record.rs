@@ -132,6 +132,8 @@ pub struct Head {
     pub since: StoreTime,
     /// Which token it has.
     pub generation: Generation,
+    /// When that generation was stored, by the store's clock. Set by the store; a write at the same generation leaves it.
+    pub stored: StoreTime,
     /// Fingerprint of its present refresh token, if it has one.
     pub fingerprint: Option<Fingerprint>,
     /// The attempt that made this generation, if an exchange did.

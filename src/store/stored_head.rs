@@ -33,11 +33,15 @@ pub(super) struct StoredHead {
 }
 
 impl StoredHead {
-    /// A new row over `old`: keeps the epoch's attempts, and the time if the state is the same.
+    /// A new row over `old`: keeps the epoch's attempts, and the times if the state or the generation is the same.
     pub(super) fn over(old: Option<&Self>, mut head: Head, now: StoreTime) -> Self {
         let old = old.filter(|old| old.head.generation.epoch == head.generation.epoch);
         head.since = match old {
             Some(old) if (old.head.status, old.head.cause) == (head.status, head.cause) => old.head.since,
+            _ => now,
+        };
+        head.stored = match old {
+            Some(old) if old.head.generation == head.generation => old.head.stored,
             _ => now,
         };
         Self { head, done: old.map(|old| old.done.clone()).unwrap_or_default() }

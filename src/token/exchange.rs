@@ -335,7 +335,7 @@ impl Exchanger {
         let session = SessionSecret::open(&self.vault, key, sealed, record.head.generation)
             .map_err(|error| unopened(key, error))?;
         self.metrics.adopted.inc();
-        let age = Duration::from_millis(record.now.millis_since(record.head.since));
+        let age = Duration::from_millis(record.now.millis_since(record.head.stored));
         let adopted = self.obtained(record.head.clone(), session, Instant::now().checked_sub(age));
         Ok((record, Some(adopted)))
     }

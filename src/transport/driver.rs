@@ -17,11 +17,14 @@ use super::dial::Stream;
 /// Rounds of polling before the task is scheduled anew, so that a chatty connection starves nobody.
 const MAX_ROUNDS: usize = 8;
 
+type Conn = http1::Connection<TokioIo<Stream>, RequestBody>;
+
 pub(super) struct Driver {
-    connection: Pin<Box<http1::Connection<TokioIo<Stream>, RequestBody>>>,
+    /// Dropped as soon as it ends, with its end of the channel to the sender: a connection that has ended without an
+    /// error would else look ready for requests that nobody will ever answer.
+    connection: Option<Pin<Box<Conn>>>,
     bell: Arc<Bell>,
     waker: Waker,
-    ended: bool,
 }
 
 /// Hears wakes for the connection and for what waits for it.
@@ -46,9 +49,9 @@ impl Wake for Bell {
 }
 
 impl Driver {
-    pub(super) fn new(connection: http1::Connection<TokioIo<Stream>, RequestBody>) -> Self {
+    pub(super) fn new(connection: Conn) -> Self {
         let bell = Arc::new(Bell::default());
-        Self { connection: Box::pin(connection), waker: Waker::from(Arc::clone(&bell)), bell, ended: false }
+        Self { connection: Some(Box::pin(connection)), waker: Waker::from(Arc::clone(&bell)), bell }
     }
 
     /// Polls the connection, and then `wanted`, which waits for it, until neither has anything left to do.
@@ -57,23 +60,22 @@ impl Driver {
         cx: &mut Context<'_>,
         mut wanted: impl FnMut(&mut Context<'_>) -> Poll<T>,
     ) -> Poll<T> {
-        self.bell.task.register(cx.waker());
-        self.bell.polling.store(true, Ordering::SeqCst);
-        let mut inner = Context::from_waker(&self.waker);
+        let Self { connection, bell, waker } = self;
+        bell.task.register(cx.waker());
+        bell.polling.store(true, Ordering::SeqCst);
+        let mut inner = Context::from_waker(waker);
         let mut polled = Poll::Pending;
         for _ in 0..MAX_ROUNDS {
-            self.bell.rang.store(false, Ordering::SeqCst);
-            if !self.ended {
-                self.ended = self.connection.as_mut().poll(&mut inner).is_ready();
-            }
+            bell.rang.store(false, Ordering::SeqCst);
+            advance(connection, &mut inner);
             polled = wanted(&mut inner);
-            if polled.is_ready() || !self.bell.rang.load(Ordering::SeqCst) {
+            if polled.is_ready() || !bell.rang.load(Ordering::SeqCst) {
                 break;
             }
         }
-        self.bell.polling.store(false, Ordering::SeqCst);
+        bell.polling.store(false, Ordering::SeqCst);
         // Looked at after `polling` ends: a wake from another thread in between was only noted.
-        if polled.is_pending() && self.bell.rang.load(Ordering::SeqCst) {
+        if polled.is_pending() && bell.rang.load(Ordering::SeqCst) {
             cx.waker().wake_by_ref();
         }
         polled
@@ -95,5 +97,11 @@ impl Driver {
     /// Whether anything has happened to the connection since [`Driver::rest`].
     pub(super) fn has_stirred(&self) -> bool {
         self.bell.rang.load(Ordering::SeqCst)
+    }
+}
+
+fn advance(connection: &mut Option<Pin<Box<Conn>>>, cx: &mut Context<'_>) {
+    if connection.as_mut().is_some_and(|connection| connection.as_mut().poll(cx).is_ready()) {
+        *connection = None;
     }
 }

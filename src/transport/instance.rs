@@ -90,7 +90,10 @@ impl Instance {
     pub(super) fn take_idle(self: &Arc<Self>, worker: usize) -> Option<Connection> {
         let mut idle = self.idle(worker);
         while let Some(Idle { mut link, .. }) = idle.pop() {
-            if !link.driver.has_stirred() || link.is_ready() {
+            if link.driver.has_stirred() {
+                link.driver.notice();
+            }
+            if link.sender.is_ready() {
                 return Some(Connection { link, home: Home { instance: Arc::clone(self), worker }, reused: true });
             }
         }
@@ -193,3 +196,6 @@ impl Drop for ResponseBody {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

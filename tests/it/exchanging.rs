@@ -76,10 +76,8 @@ async fn a_thousand_calls_that_find_a_dead_generation_in_the_store_share_one_exc
     a_crowd_that_finds_a_dead_generation_in_the_store_shares_one_exchange(&World::start().await).await;
 }
 
-/// Another process has exchanged, its announcement was missed, and its generation has died: each call is sent three
-/// times, with the generation in memory, the one in the store, and the one exchanged for.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_thousand_calls_that_find_another_process_dead_generation_share_one_exchange_on_redis() {
+/// A Redis, the file with its password, and an Orgpass that hears no announcements.
+async fn deaf_world() -> (RedisChild, tempfile::NamedTempFile, World) {
     const PASSWORD: &str = "correct-horse-battery-staple";
     let redis = RedisChild::start_with(redis_child::Options {
         config: vec![format!("user deaf on >{PASSWORD} ~* &* +@all -subscribe")],
@@ -93,14 +91,39 @@ async fn a_thousand_calls_that_find_another_process_dead_generation_share_one_ex
         ..Options::default()
     })
     .await;
+    (redis, password_file, world)
+}
+
+/// Another process has stored a generation a moment ago, and the org refuses that too: it is not asked for one more.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_generation_that_another_process_has_just_stored_counts_as_fresh() {
+    let (redis, _password, world) = deaf_world().await;
     let acme = world.connect("acme", None).await;
-    connected_long_ago(&redis, &acme);
+    stored_long_ago(&redis, &acme);
+    assert_eq!(call(&world.caller()).await.status, 200);
+    let other = second_process(&world).await;
+    world.sim.restrict_ip(&acme.org, None);
+    let held = other.engine().store.read(&acme.key).await.unwrap().unwrap().head.generation;
+    other.engine().exchanger.obtain(&acme.key, Some(held)).await.unwrap();
+    let reply = call(&world.caller()).await;
+    assert_eq!((reply.status.as_u16(), reply.error()), (403, Some("misconfigured")), "{reply:?}");
+    sends_nothing_twice(&world, 1);
+    assert!(tokio::task::spawn_blocking(|| other.stop()).await.unwrap());
+}
+
+/// Another process has exchanged, its announcement was missed, and its generation has died: each call is sent three
+/// times, with the generation in memory, the one in the store, and the one exchanged for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_calls_that_find_another_process_dead_generation_share_one_exchange_on_redis() {
+    let (redis, _password, world) = deaf_world().await;
+    let acme = world.connect("acme", None).await;
     assert_eq!(call(&world.caller()).await.status, 200);
 
     let other = second_process(&world).await;
     world.sim.expire_sessions(&acme.org);
     let reply = call(&Caller::new(other.proxy_address().unwrap(), world.seen.clone())).await;
     assert_eq!((reply.status.as_u16(), world.sim.exchanges()), (200, 1));
+    stored_long_ago(&redis, &acme);
     world.sim.expire_sessions(&acme.org);
     world.sim.clear_requests();
 
@@ -142,11 +165,12 @@ async fn a_thousand_calls_through_two_processes_on_one_redis_share_one_exchange(
     assert!(tokio::task::spawn_blocking(|| other.stop()).await.unwrap());
 }
 
-/// As if the connection had been active for a day: only a token stored a moment ago counts as fresh.
-fn connected_long_ago(redis: &RedisChild, connected: &Connected) {
+/// As if the token had been stored a day ago: only one stored a moment ago counts as fresh.
+fn stored_long_ago(redis: &RedisChild, connected: &Connected) {
     edit_row(redis, "status", connected, |row| {
-        let since = row["head"]["since"].as_u64().unwrap();
-        row["head"]["since"] = (since - 24 * 60 * 60 * 1000).into();
+        for time in ["since", "stored"] {
+            row["head"][time] = (row["head"][time].as_u64().unwrap() - 24 * 60 * 60 * 1000).into();
+        }
     });
 }
 

@@ -251,6 +251,7 @@ impl World {
             cause: None,
             since: StoreTime(0),
             generation,
+            stored: StoreTime(0),
             fingerprint: grant.refresh_token.as_ref().map(Fingerprint::of),
             attempt: None,
             app: "default".to_owned(),

@@ -8,7 +8,7 @@ pub(super) async fn a_connection_that_was_put_is_read_back_whole(place: &Place) 
     let generation = connect(store, &acme(), "rt-1").await;
     let record = read_record(store, &acme()).await;
     let expected = new_record(generation, Some("rt-1"));
-    assert_eq!(record.head, Head { since: record.head.since, ..expected.head.clone() });
+    assert_eq!(record.head, Head { since: record.head.since, stored: record.head.stored, ..expected.head.clone() });
     assert_eq!(record.session, expected.session);
     assert_eq!(record.grant, expected.grant);
     assert_eq!(record.intent, None);
@@ -153,6 +153,36 @@ pub(super) async fn the_time_of_a_state_is_when_it_began(place: &Place) {
     eventually("the store's clock moves", async || read_record(store, &acme()).await.now > blocked).await;
     store.set_status(&acme(), generation.next(), Status::Misconfigured, Some(Cause::OrgInactive)).await.unwrap();
     assert!(read_record(store, &acme()).await.head.since > blocked, "another cause is another state");
+}
+
+pub(super) async fn a_generation_keeps_the_time_when_it_was_stored(place: &Place) {
+    let store = &*place.store;
+    let generation = connect(store, &acme(), "rt-1").await;
+    let first = read_record(store, &acme()).await.head;
+    assert_eq!(first.stored, first.since);
+    eventually("the store's clock moves", async || read_record(store, &acme()).await.now > first.stored).await;
+    store.set_status(&acme(), generation, Status::Misconfigured, Some(Cause::AppBlocked)).await.unwrap();
+    store.set_status(&acme(), generation, Status::Active, None).await.unwrap();
+    let again = new_record(generation, Some("rt-1"));
+    store.put(&acme(), &again, PutWhen::At(generation)).await.unwrap();
+    assert_eq!(
+        read_record(store, &acme()).await.head.stored,
+        first.stored,
+        "neither a status nor a seal is a new token"
+    );
+
+    let before = read_record(store, &acme()).await;
+    let commit = rotation(generation, "rt-1", "rt-2");
+    store.commit(&acme(), &commit).await.unwrap();
+    let second = read_record(store, &acme()).await;
+    assert!(second.head.stored > first.stored && second.head.stored >= before.now && second.head.stored <= second.now);
+    assert_eq!(second.head.since, before.head.since, "it was active all the time");
+    eventually("the store's clock moves", async || read_record(store, &acme()).await.now > second.head.stored).await;
+    store.commit(&acme(), &commit).await.unwrap();
+    assert_eq!(read_record(store, &acme()).await.head.stored, second.head.stored, "stored once");
+    let anew = new_record(Generation::first(), Some("rt-3"));
+    store.put(&acme(), &anew, PutWhen::At(generation.next())).await.unwrap();
+    assert!(read_record(store, &acme()).await.head.stored > second.head.stored);
 }
 
 pub(super) async fn changes_are_announced(place: &Place) {

@@ -117,7 +117,7 @@ pub(super) async fn a_commit_repeated_is_stored_once(place: &Place) {
     let commit = rotation(generation, "rt-1", "rt-2");
     assert_eq!(store.commit(&acme(), &commit).await.unwrap(), Committed::Stored);
     let once = read_record(store, &acme()).await;
-    assert_eq!(once.head, Head { since: once.head.since, ..commit.head.clone() });
+    assert_eq!(once.head, Head { since: once.head.since, stored: once.head.stored, ..commit.head.clone() });
     assert_eq!((once.session, once.grant), (Some(commit.session.clone()), commit.grant.clone()));
     // Somebody judged the new token meanwhile; the repeated commit must not undo that.
     store.set_status(&acme(), generation.next(), Status::Misconfigured, Some(Cause::OrgMismatch)).await.unwrap();

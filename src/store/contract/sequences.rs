@@ -178,7 +178,7 @@ impl World {
 }
 
 fn timeless(head: Head) -> Head {
-    Head { since: StoreTime(0), ..head }
+    Head { since: StoreTime(0), stored: StoreTime(0), ..head }
 }
 
 #[test]

@@ -28,6 +28,7 @@ fn record() -> NewRecord {
         cause: None,
         since: StoreTime(0),
         generation: Generation::first(),
+        stored: StoreTime(0),
         fingerprint: None,
         attempt: None,
         app: "default".to_owned(),

@@ -30,6 +30,7 @@ fn record(present: &str) -> NewRecord {
         cause: None,
         since: StoreTime(0),
         generation: Generation::first(),
+        stored: StoreTime(0),
         fingerprint: Some(token(present)),
         attempt: None,
         app: "default".to_owned(),

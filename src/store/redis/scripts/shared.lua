@@ -40,13 +40,15 @@ local function is_at(row, epoch, number)
   return row.head.generation.epoch == epoch and row.head.generation.number == tonumber(number)
 end
 
--- A new row over an old one: keeps the epoch's attempts, and the time if the state is the same.
+-- A new row over an old one: keeps the epoch's attempts, and the times if the state or the generation is the same.
 local function over(old, head)
   local row = {head = head, done = {}}
   head.since = now()
+  head.stored = head.since
   if old and old.head.generation.epoch == head.generation.epoch then
     row.done = old.done or {}
     if old.head.status == head.status and old.head.cause == head.cause then head.since = old.head.since end
+    if old.head.generation.number == head.generation.number then head.stored = old.head.stored end
   end
   return row
 end
