@@ -49,6 +49,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the proxy until it is asked to stop (SIGTERM or Ctrl-C; a second one ends it at once)
+    #[command(after_help = "Examples:\n  orgpass serve\n  orgpass serve --config /etc/orgpass/orgpass.toml")]
     Serve,
     /// Look at the configuration
     #[command(subcommand)]

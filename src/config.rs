@@ -129,6 +129,8 @@ impl Config {
         if let Some(Err(error)) = store.password_file.clone().map(|file| SecretFile::new(file).read()) {
             sections.fault("store.password_file", error.to_string());
         }
+        let password_file = store.password_file.as_deref();
+        warnings.extend(password_file.and_then(|file| vault::readable_by_others("store.password_file", file)));
         for app in apps.iter() {
             let key = format!("apps.{}.client_secret_file", app.name);
             warnings.extend(app.client_secret.as_ref().and_then(|file| vault::readable_by_others(&key, file.path())));

@@ -154,7 +154,11 @@ impl Ops {
                 self.store_was_reached.store(true, Ordering::Relaxed);
             }
             if self.store_answers.swap(answers, Ordering::Relaxed) != answers {
-                tracing::info!(answers, "the store changed");
+                if answers {
+                    tracing::info!("the store answers");
+                } else {
+                    tracing::warn!("the store does not answer; what is in memory is served without it");
+                }
             }
         }
     }

@@ -11,7 +11,7 @@ pub(super) enum Command {
     /// Read the configuration and say everything that is wrong with it, each fault with its key
     ///
     /// Reads the file, the environment and every file that they name. Opens no port, no store and no connection.
-    /// Exits with 0 if serve would start with it, else with 64.
+    /// Exits with 0 if serve would accept it, else with 64.
     #[command(
         after_help = "Examples:\n  orgpass config check\n  orgpass config check --config /etc/orgpass/orgpass.toml"
     )]
@@ -35,7 +35,7 @@ impl Command {
         }
         let grant_keys = match (config.vault().has_grant_keys(), &config.store.url) {
             (true, _) => "session and grant keys",
-            (false, StoreUrl::Redis(_)) => "session keys only: new tokens come from a hub",
+            (false, StoreUrl::Redis(_)) => "session keys only: new tokens come from processes that have grant keys",
             (false, StoreUrl::File(_)) => "session keys only",
         };
         writeln!(out, "  vault    {grant_keys}")?;

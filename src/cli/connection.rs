@@ -20,8 +20,9 @@ pub(super) enum Command {
     Show(Which),
     /// Ask the org whether the session is alive, and get a new one if it is not
     ///
-    /// Calls userinfo at the connection's instance with the present session; exchanges only if that is dead. Sets the
-    /// connection's status to what was found. Exits with 77 if Salesforce refuses, and says why and what to do.
+    /// Calls userinfo at the connection's instance with the present session; exchanges only if that is dead, or if
+    /// the connection is misconfigured and only an exchange can find that mended. Sets the connection's status to what
+    /// was found. Exits with 77 if Salesforce refuses, and says why and what to do.
     #[command(after_help = "Examples:\n  orgpass connection check --tenant acme")]
     Check(Which),
     /// Get a new session now, whatever the present one is good for

@@ -166,11 +166,22 @@ fn secret_files_that_others_can_read_are_named() {
     let folder = folder();
     write(&folder, "grant.keys", &new_key_line(), 0o640);
     write(&folder, "secret", "s", 0o604);
-    let text = format!("{KEYS}[apps.a]\nclient_id = \"x\"\nclient_secret_file = \"secret\"");
+    write(&folder, "password", "s", 0o644);
+    let app = "[apps.a]\nclient_id = \"x\"\nclient_secret_file = \"secret\"";
+    let text = format!("{KEYS}{app}\n[store]\nurl = \"redis://u@h\"\npassword_file = \"password\"");
     let config = Config::from_toml(&text, folder.path()).unwrap();
     let keys: Vec<_> = config.warnings.iter().map(|warning| warning.key.as_str()).collect();
-    assert_eq!(keys, ["vault.grant_keys_file", "apps.a.client_secret_file"]);
+    assert_eq!(keys, ["vault.grant_keys_file", "store.password_file", "apps.a.client_secret_file"]);
     assert!(config.warnings[0].message.contains("chmod 600"));
+}
+
+#[test]
+fn sockets_are_relative_to_the_configuration_file_like_every_path() {
+    let folder = folder();
+    let text = format!("{KEYS}[proxy]\nlisten = \"unix:p.sock\"\n[control]\nlisten = \"unix:c.sock\"");
+    let config = Config::from_toml(&text, folder.path()).unwrap();
+    assert_eq!(config.proxy.listen, proxy::Listen::Unix(folder.path().join("p.sock")));
+    assert_eq!(config.control, Some(folder.path().join("c.sock")));
 }
 
 #[test]

@@ -106,8 +106,12 @@ impl Settings {
             spill_dir: section.file("replay_spill_dir"),
             spill: section.bytes_or("replay_spill", 256 * MIB, 0..=16 << 30),
         };
+        let listen = match section.parsed_or("listen", Listen::Tcp(SocketAddr::from(([127, 0, 0, 1], 8180)))) {
+            Listen::Unix(path) => Listen::Unix(section.base().join(path)),
+            address => address,
+        };
         let settings = Self {
-            listen: section.parsed_or("listen", Listen::Tcp(SocketAddr::from(([127, 0, 0, 1], 8180)))),
+            listen,
             workers: usize::try_from(section.integer_or("workers", 1, 1..=64)).expect("at most 64"),
             allowed_hosts: AllowedHosts::new(section.list("allowed_hosts")),
             tags: TagNames {

@@ -268,6 +268,7 @@ impl Exchanger {
                 return Ok(Step::Wait(Waiting::Lease));
             }
         }
+        outcome::note_change(key, &record.head, &head);
         match mismatch {
             None => Ok(Step::Done(Box::new(self.obtained(head, session, Some(Instant::now()))))),
             Some(cause) => Err(TokenError::Misconfigured { cause, code: None }),

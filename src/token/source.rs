@@ -327,6 +327,10 @@ impl TokenSource {
         let (source, slot) = (self.clone(), Arc::clone(slot));
         let write = async move {
             let status = cause.map_or(Status::Active, Cause::status);
+            match cause {
+                Some(cause) => tracing::warn!(connection = %slot.key, %status, %cause, "the org refuses a new token"),
+                None => tracing::info!(connection = %slot.key, %status, "the org accepts the token again"),
+            }
             if let Err(error) = source.0.parts.store.set_status(&slot.key, read, status, cause).await {
                 tracing::warn!(connection = %slot.key, %status, %error, "the status could not be written");
             }

@@ -144,6 +144,27 @@ fn every_dependency_has_an_owner_or_is_common_ground() {
 }
 
 #[test]
+fn the_architecture_page_names_the_owners_of_crates_as_they_are() {
+    let page = include_str!("../../ARCHITECTURE.md");
+    let words = |cell: &str| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
+    let (_, table) = page.split_once("| Crates | Owners |\n").expect("the page has the table");
+    let (table, rest) = table.split_once("\n\n").expect("the table ends");
+    let mut documented: Vec<(String, Vec<String>)> = Vec::new();
+    for row in table.lines().skip(1) {
+        let (crates, owners) = row.trim_matches('|').split_once(" | ").expect("two cells");
+        documented.extend(words(crates).into_iter().map(|name| (name, words(owners))));
+    }
+    documented.sort();
+    let mut real: Vec<(String, Vec<String>)> = OWNERS
+        .iter()
+        .map(|(name, owners)| ((*name).to_owned(), owners.iter().map(|o| (*o).to_owned()).collect()))
+        .collect();
+    real.sort();
+    assert_eq!(documented, real);
+    assert_eq!(words(rest.lines().next().unwrap()), COMMON);
+}
+
+#[test]
 fn nothing_unwraps_outside_of_tests() {
     hold(rules::unwraps);
     assert_eq!(planted("store.rs", "fn f() { x().unwrap(); }", rules::unwraps).len(), 1);

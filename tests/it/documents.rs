@@ -1,4 +1,7 @@
 //! The documentation says what the program does.
 
+mod access_log;
 mod configuration;
+mod links;
 mod metrics;
+mod redis_rights;

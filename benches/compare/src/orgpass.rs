@@ -19,7 +19,7 @@ const TENANTS: usize = 1000;
 /// Builds what ships and returns its path.
 pub(crate) async fn build() -> Result<PathBuf> {
     let status = Command::new("cargo")
-        .args(["build", "--release", "--locked", "--package", "orgpass", "--bin", "orgpass"])
+        .args(["build", "--release", "--locked", "--package", "orgpass", "--bin", "orgpass", "--features", "jemalloc"])
         .current_dir(WORKSPACE)
         .status()
         .await?;

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use super::super::{GrantSecret, TokenError, Unavailable};
-use crate::connection::Cause;
+use crate::connection::{Cause, ConnectionKey, Status};
 use crate::oauth::{ExchangeError, TokenResponse, signature_fits};
 use crate::salesforce::hosts::{InstanceUrl, TrustedHosts};
 use crate::salesforce::identity::Id;
 use crate::salesforce::token_errors::TokenFailure;
 use crate::secret::Secret;
+use crate::store::Head;
 
 /// What came of one exchange, by what it means for the refresh token.
 pub(super) enum Sent {
@@ -90,6 +91,18 @@ impl Waiting {
             Self::RateLimit => (Unavailable::RateLimited, 300),
         };
         TokenError::Unavailable { reason, retry_after: Duration::from_secs(seconds) }
+    }
+}
+
+/// Says what an exchange that brought tokens changed, for people; nothing if all is as it was.
+pub(super) fn note_change(key: &ConnectionKey, before: &Head, after: &Head) {
+    let status = after.status;
+    match after.cause {
+        Some(cause) => tracing::error!(connection = %key, %status, %cause, "the new token is kept and not used"),
+        None if before.status != Status::Active => {
+            tracing::info!(connection = %key, %status, "the connection works again");
+        }
+        None => {}
     }
 }
 

@@ -7,10 +7,11 @@ use orgpass::config::Config;
 use orgpass::vault::new_key_line;
 use toml::{Table, Value};
 
-/// Every Markdown file that people read: those of the root and of `docs`.
-fn pages() -> Vec<PathBuf> {
+/// Every Markdown file that people read.
+pub(super) fn pages() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let files = [root.to_owned(), root.join("docs")].into_iter().flat_map(|folder| fs::read_dir(folder).unwrap());
+    let folders = [root.to_owned(), root.join("docs"), root.join("benches/compare")];
+    let files = folders.into_iter().flat_map(|folder| fs::read_dir(folder).unwrap());
     files.map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|end| end == "md")).collect()
 }
 
