@@ -1,6 +1,7 @@
 //! One exchange for however many callers, whatever the token endpoint answers, and never a refresh token sent twice.
 
 use orgpass::app::App;
+use orgpass::connection::{Cause, Status};
 use orgpass::token::Obtained;
 use redis_child::RedisChild;
 use salesforce_sim::{Effect, Fault};
@@ -438,4 +439,24 @@ async fn a_definite_refusal_does_not_bounce_between_two_processes() {
     }
     assert!(world.sim.exchanges() <= 2, "{} exchanges", world.sim.exchanges());
     assert!(tokio::task::spawn_blocking(|| other.stop()).await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_turns_out_to_be_of_another_org_is_dropped_from_memory() {
+    let world = World::start().await;
+    let acme = world.connect("acme", None).await;
+    let call = || world.caller().get(LIMITS).tenant("acme").send();
+    assert_eq!(call().await.status, 200);
+    // As `connection check` does when userinfo names another org.
+    let store = &world.orgpass().engine().store;
+    let held = store.read(&acme.key).await.unwrap().unwrap().head.generation;
+    let cause = Cause::OrgMismatch;
+    assert!(store.set_status(&acme.key, held, cause.status(), Some(cause)).await.unwrap());
+    eventually("the next call has a new session", async || {
+        let status = call().await.status;
+        assert_eq!(status, 200);
+        world.sim.exchanges() == 1
+    })
+    .await;
+    assert_eq!(world.stored_status(&acme.key).await, (Status::Active, None));
 }

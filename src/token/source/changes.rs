@@ -28,7 +28,12 @@ impl TokenSource {
             // Without a session there is nothing to install; the next caller has it exchanged for.
             Ok(None) => {
                 if let Ok(Some(row)) = self.0.parts.store.read(key).await {
-                    slot.state().note_news(row.head.status);
+                    let mut state = slot.state();
+                    state.note_news(row.head.status);
+                    // The very session that is held was found not to belong to the connection.
+                    if slot.session().as_ref().is_some_and(|held| held.generation == row.head.generation) {
+                        slot.set_session(None);
+                    }
                 }
             }
             Ok(Some(obtained)) => {
