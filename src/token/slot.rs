@@ -13,6 +13,7 @@ use super::lifetime::Lifetime;
 use super::{Session, Settings, TokenError, Unavailable};
 use crate::connection::{Cause, ConnectionKey, Status};
 use crate::salesforce::{ApiFamily, ErrorCode};
+use crate::store::GrantKind;
 
 /// First and longest stop after an exchange that failed for now.
 const TRANSIENT: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
@@ -37,6 +38,8 @@ pub(super) struct State {
     pub(super) flight: Option<Flight>,
     pub(super) status: Status,
     pub(super) cause: Option<Cause>,
+    /// How the connection earns tokens, once that has been read.
+    pub(super) grant: Option<GrantKind>,
     pub(super) lifetime: Lifetime,
     /// Why the last exchange failed, and until when no other is started.
     failure: Option<(TokenError, Instant)>,
@@ -65,6 +68,7 @@ impl Slot {
                 flight: None,
                 status: Status::Pending,
                 cause: None,
+                grant: None,
                 lifetime: Lifetime::new(None),
                 failure: None,
                 ended_for: settings.unknown_for,

@@ -273,7 +273,7 @@ impl TokenSource {
     }
 
     fn note_head(&self, slot: &Slot, state: &mut super::slot::State, head: &Head) {
-        (state.status, state.cause) = (head.status, head.cause);
+        (state.status, state.cause, state.grant) = (head.status, head.cause, Some(head.grant));
         if head.cause == Some(Cause::FreshTokenRefused) {
             slot.set_troubled(true);
         }
