@@ -141,6 +141,7 @@ impl State {
     /// Notes how an exchange ended.
     pub(super) fn note_result(&mut self, result: &FlightResult, now: Instant) {
         let Err(error) = result else { return self.clear_failure() };
+        self.note_status_of(error);
         let until = match error {
             TokenError::Misconfigured { .. } => self.misconfigured.fail(now),
             TokenError::Unavailable { reason: Unavailable::RateLimited, retry_after } => now + *retry_after,
@@ -149,6 +150,17 @@ impl State {
             TokenError::NotConnected | TokenError::Reauthorize(_) => now + self.ended_for,
         };
         self.failure = Some((error.clone(), until));
+    }
+
+    /// Notes the status that an error tells of, if it does.
+    pub(super) fn note_status_of(&mut self, error: &TokenError) {
+        match error {
+            TokenError::Reauthorize(cause) => (self.status, self.cause) = (Status::Reauthorize, Some(*cause)),
+            TokenError::Misconfigured { cause, .. } => {
+                (self.status, self.cause) = (Status::Misconfigured, Some(*cause));
+            }
+            TokenError::NotConnected | TokenError::Unavailable { .. } => {}
+        }
     }
 
     /// Notes a status that was announced. Word that the connection works ends a stop; word that it does not, which every

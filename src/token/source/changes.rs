@@ -28,7 +28,9 @@ impl TokenSource {
             // Without a session there is nothing to install; the next caller has it exchanged for.
             Ok(None) => {
                 if let Ok(Some(row)) = self.0.parts.store.read(key).await {
-                    slot.state().note_news(row.head.status);
+                    let mut state = slot.state();
+                    state.note_news(row.head.status);
+                    self.note_head(&slot, &mut state, &row.head);
                 }
             }
             Ok(Some(obtained)) => {
@@ -48,11 +50,14 @@ impl TokenSource {
                 slot.set_session(None);
                 self.0.slots.remove(key);
             }
-            Err(TokenError::Reauthorize(_)) => {
-                slot.set_session(None);
-                slot.state().clear_failure();
+            Err(error @ (TokenError::Reauthorize(_) | TokenError::Misconfigured { .. })) => {
+                if matches!(error, TokenError::Reauthorize(_)) {
+                    slot.set_session(None);
+                }
+                let mut state = slot.state();
+                state.clear_failure();
+                state.note_status_of(&error);
             }
-            Err(TokenError::Misconfigured { .. }) => slot.state().clear_failure(),
             // Nothing learned; the announcement was only a hint.
             Err(TokenError::Unavailable { .. }) => {}
         }
