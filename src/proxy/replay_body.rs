@@ -9,13 +9,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use prometheus::IntGauge;
 
 use super::settings::ReplaySettings;
 use super::spill::{Place, Spill};
 use crate::transport::{BodyError, RequestBody};
+
+/// Pieces of the record have at least this size, whatever size they came in.
+const PIECE: usize = 16 * 1024;
 
 /// The memory that all recorded bodies of a process may take together.
 pub struct ReplayMemory {
@@ -60,7 +63,10 @@ struct Recording {
 
 /// What has been read of the source so far.
 struct Record {
+    /// Copies: a piece as it came may be one byte that keeps a whole read buffer alive.
     chunks: Vec<Bytes>,
+    /// What does not fill a piece yet.
+    tail: BytesMut,
     memory: usize,
     memory_limit: usize,
     spill: Option<Spill>,
@@ -96,6 +102,7 @@ impl ReplayBody {
         let fits = body.size_hint().lower() <= most;
         let record = fits.then(|| Record {
             chunks: Vec::new(),
+            tail: BytesMut::new(),
             memory: 0,
             memory_limit,
             spill: None,
@@ -119,6 +126,9 @@ impl ReplayBody {
         let mut state = lock(recording);
         state.sending += 1;
         state.progress = Instant::now();
+        if let Some(record) = &mut state.record {
+            record.end_piece();
+        }
         // Only a declared length may be announced; what is recorded so far may not be all.
         let length = match &state.source {
             Some(source) if state.sending == 1 => source.size_hint(),
@@ -206,7 +216,10 @@ impl Record {
         let fits = self.spill.is_none() && self.memory + data.len() <= self.memory_limit;
         if fits && self.budget.take(data.len()) {
             self.memory += data.len();
-            self.chunks.push(data.clone());
+            self.tail.extend_from_slice(data);
+            if self.tail.len() >= PIECE {
+                self.end_piece();
+            }
             return true;
         }
         self.spilled += data.len() as u64;
@@ -226,6 +239,13 @@ impl Record {
         };
         spill.append(data);
         true
+    }
+
+    /// Makes a piece of what is there, so that it can be read.
+    fn end_piece(&mut self) {
+        if !self.tail.is_empty() {
+            self.chunks.push(self.tail.split().freeze());
+        }
     }
 }
 
@@ -276,3 +296,6 @@ impl Body for Sending {
         self.length
     }
 }
+
+#[cfg(test)]
+mod tests;
