@@ -6,12 +6,14 @@ use std::io;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Serialize;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::wire::{Reply, Request};
@@ -20,6 +22,8 @@ use crate::management::{InputFault, Management, Refusal};
 
 /// Command lines at one time; more wait.
 const MAX_CLIENTS: usize = 32;
+/// A client that does not take its reply must keep neither its place nor the process from stopping.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The control socket, bound. Its file goes with it.
 #[derive(Debug)]
@@ -119,7 +123,7 @@ async fn attend(stream: UnixStream, management: Arc<Management>, mut stopping: w
             _ => return,
         }
         let reply = answer(&management, &line).await;
-        if stream.get_mut().write_all(&reply).await.is_err() {
+        if !matches!(timeout(WRITE_TIMEOUT, stream.get_mut().write_all(&reply)).await, Ok(Ok(()))) {
             return;
         }
     }

@@ -1,6 +1,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
@@ -133,4 +134,18 @@ async fn a_request_without_end_is_cut_off() {
     let mut rest = Vec::new();
     stream.read_to_end(&mut rest).await.ok();
     assert_eq!(rest, b"");
+}
+
+#[tokio::test]
+async fn a_client_that_takes_no_reply_does_not_keep_the_process_from_stopping() {
+    let served = served().await;
+    let mut deaf = UnixStream::connect(&served.path).await.unwrap();
+    let line = format!("{}\n", serde_json::to_string(&Request::Show(name("acme"))).unwrap());
+    // Until its replies fill the way back, and then its requests the way there.
+    while tokio::time::timeout(Duration::from_millis(200), deaf.write_all(line.as_bytes()))
+        .await
+        .is_ok_and(|sent| sent.is_ok())
+    {}
+    served.stop.send(()).unwrap();
+    tokio::time::timeout(Duration::from_secs(20), served.done).await.expect("it stops").unwrap();
 }

@@ -24,10 +24,13 @@ use crate::salesforce::token_errors::TokenFailure;
 use crate::secret::Secret;
 use crate::transport::OneShot;
 
-/// The fields that Salesforce adds to a token response. There is no `expires_in`.
+/// The fields that Salesforce adds to a token response. There is no `expires_in`. None is needed to keep the tokens: by
+/// then the old refresh token is spent. What is missing is found out when the response is checked.
 #[derive(Clone, Deserialize, Serialize)]
 struct Fields {
+    #[serde(default)]
     instance_url: String,
+    #[serde(default)]
     id: String,
     issued_at: Option<String>,
     signature: Option<String>,

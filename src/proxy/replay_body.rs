@@ -9,13 +9,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use prometheus::IntGauge;
 
 use super::settings::ReplaySettings;
 use super::spill::{Place, Spill};
 use crate::transport::{BodyError, RequestBody};
+
+/// Pieces of the record have at least this size, whatever size they came in.
+const PIECE: usize = 16 * 1024;
 
 /// The memory that all recorded bodies of a process may take together.
 pub struct ReplayMemory {
@@ -56,11 +59,18 @@ struct Recording {
     sending: u32,
     progress: Instant,
     caller_failed: bool,
+    /// The org has accepted the call: the record is dropped as soon as no sending reads it any more.
+    accepted: bool,
+    /// The present sending still reads the record.
+    reads_record: bool,
 }
 
 /// What has been read of the source so far.
 struct Record {
+    /// Copies: a piece as it came may be one byte that keeps a whole read buffer alive.
     chunks: Vec<Bytes>,
+    /// What does not fill a piece yet.
+    tail: BytesMut,
     memory: usize,
     memory_limit: usize,
     spill: Option<Spill>,
@@ -96,6 +106,7 @@ impl ReplayBody {
         let fits = body.size_hint().lower() <= most;
         let record = fits.then(|| Record {
             chunks: Vec::new(),
+            tail: BytesMut::new(),
             memory: 0,
             memory_limit,
             spill: None,
@@ -110,6 +121,8 @@ impl ReplayBody {
             sending: 0,
             progress: Instant::now(),
             caller_failed: false,
+            accepted: false,
+            reads_record: false,
         }))))
     }
 
@@ -118,7 +131,11 @@ impl ReplayBody {
         let Some(recording) = &self.0 else { return RequestBody::Empty };
         let mut state = lock(recording);
         state.sending += 1;
+        state.reads_record = state.sending > 1;
         state.progress = Instant::now();
+        if let Some(record) = &mut state.record {
+            record.end_piece();
+        }
         // Only a declared length may be announced; what is recorded so far may not be all.
         let length = match &state.source {
             Some(source) if state.sending == 1 => source.size_hint(),
@@ -155,7 +172,9 @@ impl ReplayBody {
     /// The org has accepted the call: what was recorded is not needed any more.
     pub fn forget(&self) {
         if let Some(recording) = &self.0 {
-            lock(recording).record = None;
+            let mut state = lock(recording);
+            state.accepted = true;
+            state.drop_if_done();
         }
     }
 }
@@ -166,6 +185,12 @@ fn lock(recording: &Mutex<Recording>) -> MutexGuard<'_, Recording> {
 }
 
 impl Recording {
+    fn drop_if_done(&mut self) {
+        if self.accepted && !self.reads_record {
+            self.record = None;
+        }
+    }
+
     /// The next chunk of the source, recorded as far as the limits allow.
     fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
         if let Some(spill) = self.record.as_mut().and_then(|record| record.spill.as_mut())
@@ -206,7 +231,10 @@ impl Record {
         let fits = self.spill.is_none() && self.memory + data.len() <= self.memory_limit;
         if fits && self.budget.take(data.len()) {
             self.memory += data.len();
-            self.chunks.push(data.clone());
+            self.tail.extend_from_slice(data);
+            if self.tail.len() >= PIECE {
+                self.end_piece();
+            }
             return true;
         }
         self.spilled += data.len() as u64;
@@ -226,6 +254,13 @@ impl Record {
         };
         spill.append(data);
         true
+    }
+
+    /// Makes a piece of what is there, so that it can be read.
+    fn end_piece(&mut self) {
+        if !self.tail.is_empty() {
+            self.chunks.push(self.tail.split().freeze());
+        }
     }
 }
 
@@ -264,6 +299,8 @@ impl Body for Sending {
                 return Poll::Ready(Some(Err(Superseded.into())));
             }
             this.live = true;
+            state.reads_record = false;
+            state.drop_if_done();
         }
         state.poll_source(cx).map(|chunk| chunk.map(|data| data.map(Frame::data)))
     }
@@ -276,3 +313,6 @@ impl Body for Sending {
         self.length
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::source::TokenSource;
 use super::{Session, Slot};
+use crate::store::GrantKind;
 
 /// Looks at all sessions again and again, for as long as the engine's runtime lives.
 pub(super) async fn run(source: TokenSource) {
@@ -27,7 +28,12 @@ pub(super) async fn run(source: TokenSource) {
 
 fn is_due(slot: &Slot, session: &Session, source: &TokenSource, now: Instant) -> bool {
     let Some(last_accepted) = session.last_accepted() else { return false };
-    let lifetime = slot.state().lifetime;
-    lifetime.life() >= source.settings().refresh_ahead_min_life
+    let (lifetime, grant) = {
+        let state = slot.state();
+        (state.lifetime, state.grant)
+    };
+    // An access token alone has no successor: asking for one would only end the connection early.
+    grant != Some(GrantKind::AccessToken)
+        && lifetime.life() >= source.settings().refresh_ahead_min_life
         && now.saturating_duration_since(last_accepted) >= lifetime.refresh_after(session.jitter())
 }

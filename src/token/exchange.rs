@@ -264,7 +264,9 @@ impl Exchanger {
             Committed::Stored => {}
             Committed::Superseded => {
                 tracing::info!(connection = %key, "connected anew or removed during an exchange; its token is revoked");
-                self.revoke(key, &ready.login, grant.refresh_token.as_ref().unwrap_or(&session.access_token)).await;
+                // Without rotation the refresh token may be the very one that it was connected anew with.
+                let rotated = grant.refresh_token.as_ref().filter(|token| Some(Fingerprint::of(token)) != commit.spent);
+                self.revoke(key, &ready.login, rotated.unwrap_or(&session.access_token)).await;
                 return Ok(Step::Wait(Waiting::Lease));
             }
         }

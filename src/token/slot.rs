@@ -13,6 +13,7 @@ use super::lifetime::Lifetime;
 use super::{Session, Settings, TokenError, Unavailable};
 use crate::connection::{Cause, ConnectionKey, Status};
 use crate::salesforce::{ApiFamily, ErrorCode};
+use crate::store::GrantKind;
 
 /// First and longest stop after an exchange that failed for now.
 const TRANSIENT: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
@@ -37,6 +38,8 @@ pub(super) struct State {
     pub(super) flight: Option<Flight>,
     pub(super) status: Status,
     pub(super) cause: Option<Cause>,
+    /// How the connection earns tokens, once that has been read.
+    pub(super) grant: Option<GrantKind>,
     pub(super) lifetime: Lifetime,
     /// Why the last exchange failed, and until when no other is started.
     failure: Option<(TokenError, Instant)>,
@@ -65,6 +68,7 @@ impl Slot {
                 flight: None,
                 status: Status::Pending,
                 cause: None,
+                grant: None,
                 lifetime: Lifetime::new(None),
                 failure: None,
                 ended_for: settings.unknown_for,
@@ -137,6 +141,7 @@ impl State {
     /// Notes how an exchange ended.
     pub(super) fn note_result(&mut self, result: &FlightResult, now: Instant) {
         let Err(error) = result else { return self.clear_failure() };
+        self.note_status_of(error);
         let until = match error {
             TokenError::Misconfigured { .. } => self.misconfigured.fail(now),
             TokenError::Unavailable { reason: Unavailable::RateLimited, retry_after } => now + *retry_after,
@@ -145,6 +150,17 @@ impl State {
             TokenError::NotConnected | TokenError::Reauthorize(_) => now + self.ended_for,
         };
         self.failure = Some((error.clone(), until));
+    }
+
+    /// Notes the status that an error tells of, if it does.
+    pub(super) fn note_status_of(&mut self, error: &TokenError) {
+        match error {
+            TokenError::Reauthorize(cause) => (self.status, self.cause) = (Status::Reauthorize, Some(*cause)),
+            TokenError::Misconfigured { cause, .. } => {
+                (self.status, self.cause) = (Status::Misconfigured, Some(*cause));
+            }
+            TokenError::NotConnected | TokenError::Unavailable { .. } => {}
+        }
     }
 
     /// Notes a status that was announced. Word that the connection works ends a stop; word that it does not, which every

@@ -273,7 +273,7 @@ impl TokenSource {
     }
 
     fn note_head(&self, slot: &Slot, state: &mut super::slot::State, head: &Head) {
-        (state.status, state.cause) = (head.status, head.cause);
+        (state.status, state.cause, state.grant) = (head.status, head.cause, Some(head.grant));
         if head.cause == Some(Cause::FreshTokenRefused) {
             slot.set_troubled(true);
         }
@@ -313,6 +313,10 @@ impl TokenSource {
 
     fn cure(&self, slot: &Arc<Slot>, generation: Generation, family: ApiFamily) {
         let mut state = slot.state();
+        // A call that was sent with an older session says nothing of the one that was refused.
+        if slot.session().as_ref().is_none_or(|held| held.generation != generation) {
+            return;
+        }
         let all_warm = state.warm(family);
         // Of the causes, only this one is disproved by a call: the others are about getting the next session.
         if state.cause == Some(Cause::FreshTokenRefused) {

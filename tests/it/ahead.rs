@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use orgpass::connection::Status;
+use orgpass::store::{Put, PutWhen};
 use salesforce_sim::{AppOptions, Effect, Fault};
 
 use crate::authenticating::LIMITS;
@@ -58,4 +60,21 @@ async fn a_session_that_nobody_uses_is_left_alone() {
         is_replaced_after_a_call(&world, &used).await;
     }
     assert_eq!(world.sim.exchanges(), 2, "one for each of those in use, none after it was replaced and not used");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_cannot_be_replaced_is_left_to_live_as_long_as_it_does() {
+    let world = world().await;
+    let alone = world.connect("alone", None).await;
+    let store = &world.orgpass().engine().store;
+    let held = store.read(&alone.key).await.unwrap().unwrap().head.generation;
+    let record = world.record_without_grant(&alone.key, &alone.tokens);
+    assert_eq!(store.put(&alone.key, &record, PutWhen::At(held)).await.unwrap(), Put::Stored);
+    assert_eq!(call(&world, &alone).await.status, 200);
+
+    for tenant in ["first", "second"] {
+        let used = world.connect(tenant, None).await;
+        is_replaced_after_a_call(&world, &used).await;
+    }
+    assert_eq!(world.stored_status(&alone.key).await, (Status::Active, None));
 }

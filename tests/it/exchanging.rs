@@ -2,6 +2,8 @@
 
 use orgpass::app::App;
 use orgpass::connection::{Cause, Status};
+use orgpass::secret::Secret;
+use orgpass::store::Fingerprint;
 use orgpass::token::Obtained;
 use redis_child::RedisChild;
 use salesforce_sim::{Effect, Fault};
@@ -397,6 +399,8 @@ async fn a_revoked_grant_asks_for_a_person_and_costs_one_exchange() {
     assert_eq!(world.sim.exchanges(), 1);
     let (status, cause) = world.stored_status(&acme.key).await;
     assert_eq!((status.as_str(), cause.unwrap().as_str()), ("reauthorize", "revoked"));
+    assert_eq!(world.metric("orgpass_connections{status=\"reauthorize\"}").await, 1.0);
+    assert_eq!(world.metric("orgpass_connections{status=\"active\"}").await, 0.0);
 }
 
 async fn a_definite_refusal_costs_one_exchange(world: &World) {
@@ -459,4 +463,17 @@ async fn a_session_that_turns_out_to_be_of_another_org_is_dropped_from_memory() 
     })
     .await;
     assert_eq!(world.stored_status(&acme.key).await, (Status::Active, None));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_response_that_names_no_instance_is_not_served_and_loses_no_refresh_token() {
+    let world = World::start().await;
+    let acme = world.connect("acme", None).await;
+    world.sim.expire_sessions(&acme.org);
+    let response = r#"{"access_token":"AT-2","refresh_token":"RT-2","token_type":"Bearer"}"#;
+    world.sim.fault(Fault::on_token_endpoint(Effect::Status(200, response.to_owned())));
+    let reply = call(&world.caller()).await;
+    assert_eq!((reply.status.as_u16(), reply.error()), (403, Some("misconfigured")), "{reply:?}");
+    let row = world.orgpass().engine().store.read(&acme.key).await.unwrap().unwrap();
+    assert_eq!(row.head.fingerprint, Some(Fingerprint::of(&Secret::new("RT-2".to_owned()))));
 }

@@ -261,6 +261,16 @@ impl World {
         NewRecord { head, session: Some(session.seal(vault, key).unwrap()), grant: grant.seal(vault, key).unwrap() }
     }
 
+    /// A connection as an import of an access token alone would write it.
+    pub fn record_without_grant(&self, key: &ConnectionKey, tokens: &Tokens) -> NewRecord {
+        let mut record = self.record(key, tokens);
+        let (_, mut grant) = self.secrets_of(record.head.generation, tokens);
+        grant.refresh_token = None;
+        record.grant = grant.seal(self.config.vault(), key).unwrap();
+        (record.head.fingerprint, record.head.grant) = (None, GrantKind::AccessToken);
+        record
+    }
+
     fn secrets_of(&self, generation: Generation, tokens: &Tokens) -> (SessionSecret, GrantSecret) {
         let session = SessionSecret {
             generation,

@@ -34,6 +34,7 @@ impl TokenSource {
                     if slot.session().as_ref().is_some_and(|held| held.generation == row.head.generation) {
                         slot.set_session(None);
                     }
+                    self.note_head(&slot, &mut state, &row.head);
                 }
             }
             Ok(Some(obtained)) => {
@@ -53,11 +54,14 @@ impl TokenSource {
                 slot.set_session(None);
                 self.0.slots.remove(key);
             }
-            Err(TokenError::Reauthorize(_)) => {
-                slot.set_session(None);
-                slot.state().clear_failure();
+            Err(error @ (TokenError::Reauthorize(_) | TokenError::Misconfigured { .. })) => {
+                if matches!(error, TokenError::Reauthorize(_)) {
+                    slot.set_session(None);
+                }
+                let mut state = slot.state();
+                state.clear_failure();
+                state.note_status_of(&error);
             }
-            Err(TokenError::Misconfigured { .. }) => slot.state().clear_failure(),
             // Nothing learned; the announcement was only a hint.
             Err(TokenError::Unavailable { .. }) => {}
         }
