@@ -55,6 +55,29 @@ pub struct LogBuffer {
     dropped: IntCounter,
 }
 
+/// A field's name as both forms of the log write it, separators and all.
+#[derive(Clone, Copy)]
+pub struct Key {
+    json: &'static str,
+    text: &'static str,
+}
+
+impl Key {
+    /// Made by [`key!`] only, which keeps the two forms alike.
+    pub const fn new(json: &'static str, text: &'static str) -> Self {
+        Self { json, text }
+    }
+}
+
+/// The [`Key`] with this name, which must be a literal.
+macro_rules! key {
+    ($name:literal) => {
+        $crate::access_log::Key::new(concat!(",\"", $name, "\":"), concat!(" ", $name, "="))
+    };
+}
+
+pub(crate) use key;
+
 /// A line being written.
 pub struct Line<'a> {
     format: Format,
@@ -134,24 +157,23 @@ impl LogBuffer {
             Format::Text => out.extend_from_slice(b"event=request"),
         }
         let mut line = Line { format: self.format, out };
-        line.decimal("time", now.as_secs(), now.subsec_millis());
+        line.decimal(key!("time"), now.as_secs(), now.subsec_millis());
         Some(line)
     }
 }
 
 impl Line<'_> {
     /// A word or name of visible ASCII.
-    pub fn text(&mut self, key: &'static str, value: &str) {
+    pub fn text(&mut self, key: Key, value: &str) {
         self.key(key);
         match self.format {
             Format::Text => self.out.extend_from_slice(value.as_bytes()),
             Format::Json => {
                 self.out.push(b'"');
-                for byte in value.bytes() {
-                    if matches!(byte, b'"' | b'\\') {
-                        self.out.push(b'\\');
-                    }
-                    self.out.push(byte);
+                if value.bytes().any(needs_escape) {
+                    self.escape(value);
+                } else {
+                    self.out.extend_from_slice(value.as_bytes());
                 }
                 self.out.push(b'"');
             }
@@ -159,7 +181,7 @@ impl Line<'_> {
     }
 
     /// A whole number.
-    pub fn number(&mut self, key: &'static str, value: u64) {
+    pub fn number(&mut self, key: Key, value: u64) {
         self.key(key);
         let mut digits = [0; 20];
         let mut at = digits.len();
@@ -176,7 +198,7 @@ impl Line<'_> {
     }
 
     /// A span of time in milliseconds with three decimals.
-    pub fn millis(&mut self, key: &'static str, value: Duration) {
+    pub fn millis(&mut self, key: Key, value: Duration) {
         let micros = u64::try_from(value.as_micros()).unwrap_or(u64::MAX);
         self.decimal(key, micros / 1000, u32::try_from(micros % 1000).expect("below a thousand"));
     }
@@ -189,21 +211,32 @@ impl Line<'_> {
         }
     }
 
-    fn decimal(&mut self, key: &'static str, whole: u64, thousandths: u32) {
+    fn decimal(&mut self, key: Key, whole: u64, thousandths: u32) {
         self.number(key, whole);
         let digit = |value: u32| b'0' + u8::try_from(value % 10).expect("a digit");
         self.out.extend_from_slice(&[b'.', digit(thousandths / 100), digit(thousandths / 10), digit(thousandths)]);
     }
 
-    fn key(&mut self, key: &'static str) {
-        let (before, after): (&[u8], &[u8]) = match self.format {
-            Format::Json => (b",\"", b"\":"),
-            Format::Text => (b" ", b"="),
-        };
-        for part in [before, key.as_bytes(), after] {
-            self.out.extend_from_slice(part);
+    fn escape(&mut self, value: &str) {
+        for byte in value.bytes() {
+            if needs_escape(byte) {
+                self.out.push(b'\\');
+            }
+            self.out.push(byte);
         }
     }
+
+    fn key(&mut self, key: Key) {
+        let name = match self.format {
+            Format::Json => key.json,
+            Format::Text => key.text,
+        };
+        self.out.extend_from_slice(name.as_bytes());
+    }
+}
+
+fn needs_escape(byte: u8) -> bool {
+    matches!(byte, b'"' | b'\\')
 }
 
 #[cfg(test)]
@@ -229,9 +262,9 @@ mod tests {
         let log = AccessLog::start(format, Box::new(sink.clone()), dropped).unwrap();
         let buffer = log.buffer();
         let mut line = buffer.line().unwrap();
-        line.text("tenant", "a\"b\\c");
-        line.number("status", 200);
-        line.millis("ms", Duration::from_micros(12_045));
+        line.text(key!("tenant"), "a\"b\\c");
+        line.number(key!("status"), 200);
+        line.millis(key!("ms"), Duration::from_micros(12_045));
         line.end();
         drop(log);
         let bytes = lock(&sink.0).clone();

@@ -2,6 +2,7 @@
 //! shared port, and its own outbound connections.
 
 use std::fs;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
@@ -156,7 +157,7 @@ async fn pause(error: &io::Error) {
 }
 
 /// Serves one caller's connection until it ends; asked to stop, it finishes the call under way.
-async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin + 'static, proxy: Arc<Proxy>, mut stopping: Stopping) {
+async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin + 'static, proxy: Arc<Proxy>, stopping: Stopping) {
     let idle_timeout = proxy.settings.idle_timeout;
     let service = tower::service_fn(move |request| {
         // Boxed, since it is moved several times on its way into the connection.
@@ -168,13 +169,22 @@ async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin + 'static, proxy: Arc
         .header_read_timeout(idle_timeout)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
     let mut connection = std::pin::pin!(connection);
-    let served = tokio::select! {
-        served = connection.as_mut() => served,
-        () = stopping.asked() => {
+    let mut hears = stopping.clone();
+    let mut asked = std::pin::pin!(hears.asked());
+    let (mut listens, mut drains) = (false, false);
+    let served = poll_fn(|cx| {
+        let served = connection.as_mut().poll(cx);
+        // Polled once, so that it wakes this task when the time comes; after that a look at the flag is enough.
+        let looks = served.is_pending() && !drains && (!listens || stopping.is_asked());
+        listens = true;
+        if looks && asked.as_mut().poll(cx).is_ready() {
+            drains = true;
             connection.as_mut().graceful_shutdown();
-            connection.await
+            return connection.as_mut().poll(cx);
         }
-    };
+        served
+    })
+    .await;
     if let Err(error) = served {
         tracing::debug!(%error, "a caller's connection ended early");
     }

@@ -12,7 +12,7 @@ use prometheus::{Histogram, IntCounter};
 use super::admit::Permit;
 use super::error::Code;
 use super::identify::Identity;
-use crate::access_log::LogBuffer;
+use crate::access_log::{LogBuffer, key};
 use crate::connection::KeyRef;
 use crate::metrics::RequestMetrics;
 use crate::salesforce::ApiFamily;
@@ -227,26 +227,26 @@ impl Observation {
 
     fn write_line(&self, took: Duration, outcome: Outcome) {
         let Some(mut line) = self.observer.log.as_ref().and_then(LogBuffer::line) else { return };
-        line.text("id", self.id.as_str());
+        line.text(key!("id"), self.id.as_str());
         if let Some(key) = self.key() {
-            line.text("tenant", key.tenant());
+            line.text(key!("tenant"), key.tenant());
             if let Some(user) = key.user() {
-                line.text("user", user);
+                line.text(key!("user"), user);
             }
         }
-        line.text("api", family_label(self.family));
-        line.text("method", self.method.as_str());
-        line.number("status", u64::from(self.status.as_u16()));
-        line.text("outcome", outcome.as_str());
+        line.text(key!("api"), family_label(self.family));
+        line.text(key!("method"), self.method.as_str());
+        line.number(key!("status"), u64::from(self.status.as_u16()));
+        line.text(key!("outcome"), outcome.as_str());
         if let Some(error) = self.error {
-            line.text("error", error.as_str());
+            line.text(key!("error"), error.as_str());
         }
         if let Some(replay) = self.replay {
-            line.text("replay", replay.as_str());
+            line.text(key!("replay"), replay.as_str());
         }
-        line.number("bytes", self.sent);
-        line.millis("ms", took);
-        line.millis("upstream_ms", self.upstream);
+        line.number(key!("bytes"), self.sent);
+        line.millis(key!("ms"), took);
+        line.millis(key!("upstream_ms"), self.upstream);
         line.end();
     }
 }
