@@ -263,10 +263,12 @@ impl Exchanger {
         match self.commit(key, &commit).await {
             Committed::Stored => {}
             Committed::Superseded => {
-                tracing::info!(connection = %key, "connected anew or removed during an exchange; its token is revoked");
-                // Without rotation the refresh token may be the very one that it was connected anew with.
-                let rotated = grant.refresh_token.as_ref().filter(|token| Some(Fingerprint::of(token)) != commit.spent);
-                self.revoke(key, &ready.login, rotated.unwrap_or(&session.access_token)).await;
+                if self.is_replaced(key, record.head.generation).await {
+                    tracing::info!(connection = %key, "connected anew or removed during an exchange; its token is revoked");
+                    // Without rotation the refresh token may be the very one that it was connected anew with.
+                    let new = grant.refresh_token.as_ref().filter(|token| Some(Fingerprint::of(token)) != commit.spent);
+                    self.revoke(key, &ready.login, new.unwrap_or(&session.access_token)).await;
+                }
                 return Ok(Step::Wait(Waiting::Lease));
             }
         }
@@ -274,6 +276,15 @@ impl Exchanger {
         match mismatch {
             None => Ok(Step::Done(Box::new(self.obtained(head, session, Some(Instant::now()))))),
             Some(cause) => Err(TokenError::Misconfigured { cause, code: None }),
+        }
+    }
+
+    /// Whether the authorization of `read` is gone. Within one, another exchange was stored: to revoke a token of the
+    /// family would end that one too.
+    async fn is_replaced(&self, key: &ConnectionKey, read: Generation) -> bool {
+        match self.store.read(key).await {
+            Ok(found) => found.is_none_or(|row| row.head.generation.epoch != read.epoch),
+            Err(_) => false,
         }
     }
 
