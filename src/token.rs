@@ -65,8 +65,6 @@ pub enum Unavailable {
     Busy,
     /// This process has no grant keys and no hub answers.
     NoHub,
-    /// The process is stopping.
-    Stopping,
 }
 
 impl Unavailable {
@@ -79,7 +77,6 @@ impl Unavailable {
             Self::RateLimited => "Salesforce limits this user's logins",
             Self::Busy => "another exchange is under way",
             Self::NoHub => "this process has no grant keys and no hub is running",
-            Self::Stopping => "the process is stopping",
         }
     }
 }

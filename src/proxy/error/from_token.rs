@@ -13,10 +13,9 @@ impl From<TokenError> for ProxyError {
                 token::Unavailable::Store => Unavailable::Store,
                 token::Unavailable::Record => Unavailable::Record,
                 token::Unavailable::RateLimited => Unavailable::RateLimited,
-                token::Unavailable::TokenEndpoint
-                | token::Unavailable::Busy
-                | token::Unavailable::NoHub
-                | token::Unavailable::Stopping => Unavailable::Exchange,
+                token::Unavailable::TokenEndpoint | token::Unavailable::Busy | token::Unavailable::NoHub => {
+                    Unavailable::Exchange
+                }
             }),
         }
     }

@@ -2,22 +2,26 @@ use http_body_util::BodyExt;
 
 use super::*;
 
+fn record(memory_limit: usize, budget: &Arc<ReplayMemory>) -> Record {
+    Record {
+        chunks: Vec::new(),
+        tail: BytesMut::new(),
+        memory: 0,
+        memory_limit,
+        spill: None,
+        spilled: 0,
+        spill_limit: 0,
+        spill_dir: None,
+        budget: Arc::clone(budget),
+    }
+}
+
 #[test]
 fn a_body_in_tiny_pieces_takes_the_memory_that_it_is_counted_with() {
     const LENGTH: usize = 100_000;
     let gauge = IntGauge::new("replay_buffer_bytes", "bytes").unwrap();
     let budget = Arc::new(ReplayMemory::new(LENGTH, gauge.clone()));
-    let mut record = Record {
-        chunks: Vec::new(),
-        tail: BytesMut::new(),
-        memory: 0,
-        memory_limit: LENGTH,
-        spill: None,
-        spilled: 0,
-        spill_limit: 0,
-        spill_dir: None,
-        budget: Arc::clone(&budget),
-    };
+    let mut record = record(LENGTH, &budget);
     let body: Vec<u8> = (0..=u8::MAX).cycle().take(LENGTH).collect();
     for byte in &body {
         // As it comes: a byte that keeps a whole read buffer alive.
@@ -40,17 +44,7 @@ async fn a_body_that_is_being_sent_again_is_whole_although_the_org_has_answered_
     const LENGTH: usize = 3 * PIECE + 1;
     let gauge = IntGauge::new("replay_buffer_bytes", "bytes").unwrap();
     let budget = Arc::new(ReplayMemory::new(LENGTH, gauge.clone()));
-    let mut record = Record {
-        chunks: Vec::new(),
-        tail: BytesMut::new(),
-        memory: 0,
-        memory_limit: LENGTH,
-        spill: None,
-        spilled: 0,
-        spill_limit: 0,
-        spill_dir: None,
-        budget,
-    };
+    let mut record = record(LENGTH, &budget);
     let sent = Bytes::from(vec![7; LENGTH]);
     assert!(record.add(&sent));
     let body = ReplayBody(Some(Arc::new(Mutex::new(Recording {

@@ -74,3 +74,20 @@ async fn a_connection_that_ends_before_it_is_used_gives_the_request_back_at_once
     let sent = tokio::time::timeout(Duration::from_secs(5), sent).await.expect("an answer at once");
     assert!(matches!(sent, Err(SendError::Unsent(_))));
 }
+
+#[tokio::test]
+async fn bytes_that_came_unasked_and_unnoticed_are_never_taken_for_an_answer() {
+    let (instance, mut org) = with_one_idle().await;
+    org.write_all(ANSWER).await.unwrap();
+    let stirred = async {
+        while !instance.idle(0)[0].link.driver.has_stirred() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(5), stirred).await.expect("the bytes arrive");
+    // As if they had come while the answer before them was being read.
+    instance.idle(0)[0].link.driver.rest();
+    let connection = instance.take_idle(0).unwrap();
+    let outcome = connection.send(Request::new(RequestBody::Empty)).await;
+    assert!(matches!(outcome, Err(SendError::Unsent(_))));
+}
