@@ -14,7 +14,7 @@ mod stored_head;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 
 pub use embedded::EmbeddedStore;
 pub use observed::ObservedStore;
@@ -25,6 +25,11 @@ pub use settings::{Settings, StoreUrl};
 use crate::connection::{Cause, ConnectionKey, Generation, Status};
 use crate::vault::Sealed;
 
+/// The most wishes that are kept.
+pub const MAX_WISHES: usize = 10_000;
+/// About how many events are kept.
+pub const MAX_EVENTS: usize = 100_000;
+
 /// What one cold look-up reads: in the clear who and what, sealed the session.
 #[derive(Clone, Debug)]
 pub struct Row {
@@ -32,6 +37,8 @@ pub struct Row {
     pub head: Head,
     /// The sealed session; absent until a first token exists.
     pub session: Option<Sealed>,
+    /// The store's clock at the moment of reading.
+    pub now: StoreTime,
 }
 
 /// What an exchange reads: the whole record, with the store's own time of reading.
@@ -130,6 +137,73 @@ pub struct Page {
     pub next: Option<String>,
 }
 
+/// What a process without grant keys asks of the hubs. Equal wishes are one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Wish {
+    /// For which connection.
+    pub key: ConnectionKey,
+    /// What is needed.
+    pub need: Need,
+}
+
+/// What is needed of a hub.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Need {
+    /// The generation after `refused`, or any if there is none yet. Fulfilled once the connection has one.
+    Next {
+        /// The generation that an org has refused.
+        refused: Option<Generation>,
+        /// For how long it had been idle when it was refused, in whole seconds: what the asker has learned of its life.
+        idle: Option<u32>,
+    },
+    /// A look at this generation, which an org refused within a second of its being stored: is it good for nothing?
+    Check(Generation),
+}
+
+/// When [`Store::schedule`] sets a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScheduleWhen {
+    /// Whatever was set before.
+    Always,
+    /// Only for connections that have no time yet.
+    Absent,
+}
+
+/// A change of a connection's state, as it is told to whoever follows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Names the event and orders it: [`Store::events`] goes on after it.
+    pub id: String,
+    /// When, by the store's clock.
+    pub at: StoreTime,
+    /// Which connection.
+    pub key: ConnectionKey,
+    /// The state before; `None` for a new connection.
+    pub before: Option<State>,
+    /// The state now; `None` for one that was removed.
+    pub after: Option<State>,
+}
+
+/// What an event tells of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct State {
+    /// Its status.
+    pub status: Status,
+    /// Why it is not active.
+    pub cause: Option<Cause>,
+    /// Its generation.
+    pub generation: Generation,
+}
+
+/// A sealed value that was read, and the same value sealed anew.
+#[derive(Clone, Debug)]
+pub struct Resealed {
+    /// As it was read.
+    pub old: Sealed,
+    /// As it is to be.
+    pub new: Sealed,
+}
+
 /// Why a store operation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -207,6 +281,98 @@ pub trait Store: Send + Sync + 'static {
 
     /// Announcements of changed connections: hints that make a process read again. A receiver that lags has missed some.
     fn changes(&self) -> broadcast::Receiver<ConnectionKey>;
+
+    /// Announces a connection without a change: whoever knows more of it than the store does is to say so.
+    async fn announce(&self, key: &ConnectionKey) -> Result<(), StoreError> {
+        let _ = (key,);
+        Err(StoreError::Refused("not yet".to_owned()))
+    }
+
+    /// Counts up each time that the store is reached again after it was lost: it may have gone back meanwhile.
+    fn reconnects(&self) -> watch::Receiver<u64> {
+        watch::channel(0).1
+    }
+
+    /// Puts newly sealed values in the place of old ones, if the connection still has exactly those. The record stays the
+    /// same in all else, and nothing is announced. False if a value is another one by now.
+    async fn reseal(
+        &self,
+        key: &ConnectionKey,
+        session: Option<&Resealed>,
+        grant: Option<&Resealed>,
+    ) -> Result<bool, StoreError> {
+        let _ = (key, session, grant);
+        Err(StoreError::Refused("not yet".to_owned()))
+    }
+
+    /// Adds a wish, unless it is there, and announces that there are wishes. The store keeps at most [`MAX_WISHES`]:
+    /// beyond that the wish that has waited longest goes, whose asker has given up by then.
+    async fn wish(&self, wish: &Wish) -> Result<(), StoreError> {
+        let _ = (wish,);
+        Err(StoreError::Refused("not yet".to_owned()))
+    }
+
+    /// The wishes that have waited longest, at most `limit`.
+    async fn wishes(&self, limit: usize) -> Result<Vec<Wish>, StoreError> {
+        let _ = (limit,);
+        Err(StoreError::Refused("not yet".to_owned()))
+    }
+
+    /// Removes a wish: it is fulfilled, or cannot be.
+    async fn withdraw(&self, wish: &Wish) -> Result<(), StoreError> {
+        let _ = (wish,);
+        Err(StoreError::Refused("not yet".to_owned()))
+    }
+
+    /// Announcements that there are new wishes: hints, of which some may be missed.
+    fn wished(&self) -> broadcast::Receiver<()> {
+        broadcast::channel(1).1
+    }
+
+    /// Says that this hub lives, for `life` from now, and tells whether it is the one that leads: the first that asks
+    /// leads, for as long as it goes on saying so.
+    async fn attend(&self, hub: &Owner, life: Duration) -> Result<bool, StoreError> {
+        let _ = (hub, life);
+        Err(StoreError::Refused("not yet".to_owned()))
+    }
+
+    /// Gives up the lead, if this hub has it.
+    async fn step_down(&self, hub: &Owner) -> Result<(), StoreError> {
+        let _ = (hub,);
+        Err(StoreError::Refused("not yet".to_owned()))
+    }
+
+    /// Whether some hub lives.
+    async fn has_hub(&self) -> Result<bool, StoreError> {
+        Err(StoreError::Refused("not yet".to_owned()))
+    }
+
+    /// Sets when connections are due to be looked at: so long after the store's now. A hint; [`Store::remove`] takes the
+    /// connection out again.
+    async fn schedule(&self, due: &[(ConnectionKey, Duration)], when: ScheduleWhen) -> Result<(), StoreError> {
+        let _ = (due, when);
+        Err(StoreError::Refused("not yet".to_owned()))
+    }
+
+    /// Takes a connection out of the schedule.
+    async fn unschedule(&self, key: &ConnectionKey) -> Result<(), StoreError> {
+        let _ = (key,);
+        Err(StoreError::Refused("not yet".to_owned()))
+    }
+
+    /// The connections that are due, longest overdue first, at most `limit`. Each is put off by `claim`, so that nobody
+    /// else takes it and it comes again should whoever took it die.
+    async fn take_due(&self, limit: usize, claim: Duration) -> Result<Vec<ConnectionKey>, StoreError> {
+        let _ = (limit, claim);
+        Err(StoreError::Refused("not yet".to_owned()))
+    }
+
+    /// Changes of state after the one named, oldest first, at most `limit`; from the oldest kept on if none is named.
+    /// Every write that changes status, cause or epoch leaves one. The last [`MAX_EVENTS`] or so are kept.
+    async fn events(&self, after: Option<&str>, limit: usize) -> Result<Vec<Event>, StoreError> {
+        let _ = (after, limit);
+        Err(StoreError::Refused("not yet".to_owned()))
+    }
 
     /// Asks whether the store answers.
     async fn ping(&self) -> Result<(), StoreError>;

@@ -144,6 +144,7 @@ impl Management {
         let grant = GrantSecret {
             generation,
             refresh_token: request.refresh_token.clone(),
+            username: None,
             login_url: request.login_url.to_string(),
             org_id: org_id.clone(),
             user_id: None,
@@ -157,6 +158,7 @@ impl Management {
                 org_id,
                 user_id: None,
                 issued_at: request.issued_at,
+                life: None,
             }),
             _ => None,
         };
@@ -175,6 +177,7 @@ impl Management {
                     Some(_) => GrantKind::RefreshToken,
                     None => GrantKind::AccessToken,
                 },
+                idle: None,
             },
             session: session.map(|session| session.seal(&self.vault, key)).transpose().map_err(no_keys)?,
             grant: grant.seal(&self.vault, key).map_err(no_keys)?,

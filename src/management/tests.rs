@@ -261,6 +261,7 @@ async fn rotate(world: &Fixture, key: &ConnectionKey, token: &str) {
         org_id: None,
         user_id: None,
         issued_at: None,
+        life: None,
     };
     let attempt = AttemptId::random();
     let commit = Commit {

@@ -106,6 +106,7 @@ fn head(generation: Generation, token: Option<&str>) -> Head {
         attempt: None,
         app: "default".to_owned(),
         grant: if token.is_some() { GrantKind::RefreshToken } else { GrantKind::AccessToken },
+        idle: None,
     }
 }
 

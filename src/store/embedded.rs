@@ -78,7 +78,7 @@ impl EmbeddedStore {
 impl Store for EmbeddedStore {
     async fn read(&self, key: &ConnectionKey) -> Result<Option<Row>, StoreError> {
         let key = key.clone();
-        self.read(move |transaction| reads::row(transaction, &key)).await
+        self.read(move |transaction| reads::row(transaction, &key, now())).await
     }
 
     async fn read_record(&self, key: &ConnectionKey) -> Result<Option<Record>, StoreError> {

@@ -26,18 +26,24 @@ impl StoreTime {
 pub enum GrantKind {
     /// By a refresh token.
     RefreshToken,
+    /// By an assertion that the app's private key signs for a user.
+    JwtBearer,
+    /// By the app's own credentials.
+    ClientCredentials,
     /// Not at all: an access token was imported alone.
     AccessToken,
 }
 
 impl GrantKind {
     /// Every kind, for metrics.
-    pub const ALL: [Self; 2] = [Self::RefreshToken, Self::AccessToken];
+    pub const ALL: [Self; 4] = [Self::RefreshToken, Self::JwtBearer, Self::ClientCredentials, Self::AccessToken];
 
     /// The word used in the store, metrics and output.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::RefreshToken => "refresh_token",
+            Self::JwtBearer => "jwt_bearer",
+            Self::ClientCredentials => "client_credentials",
             Self::AccessToken => "access_token",
         }
     }
@@ -142,4 +148,7 @@ pub struct Head {
     pub app: String,
     /// How it earns tokens.
     pub grant: GrantKind,
+    /// The shortest idle time after which a session of it was refused, in whole seconds: what is learned of its life.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle: Option<u32>,
 }

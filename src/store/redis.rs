@@ -34,7 +34,7 @@ use super::listing::Range;
 use super::stored_head::{self, StoredHead, corrupt};
 use super::{
     AttemptId, Commit, Committed, Fingerprint, IntentWrite, NewRecord, Owner, Page, Put, PutWhen, Record, Row,
-    Settings, Store, StoreError, StoreTime,
+    Settings, Store, StoreError,
 };
 use crate::connection::{Cause, ConnectionKey, Generation, Status};
 use crate::secret::Secret;
@@ -97,16 +97,15 @@ impl fmt::Debug for RedisStore {
 impl Store for RedisStore {
     async fn read(&self, key: &ConnectionKey) -> Result<Option<Row>, StoreError> {
         let keys = Keys::of(key);
-        let read: (Option<Vec<u8>>, Option<Vec<u8>>) =
-            self.link.query(redis::cmd("MGET").arg(keys.status()).arg(keys.session())).await?;
-        let (Some(status), session) = read else { return Ok(None) };
+        let ((status, session), now) = self.link.run(async |connection| scripts::read(&keys, connection).await).await?;
+        let Some(status) = status else { return Ok(None) };
         let head = StoredHead::parse(key, &status)?.head;
-        Ok(Some(Row { head, session: session.map(Sealed::from_bytes) }))
+        Ok(Some(Row { head, session: session.map(Sealed::from_bytes), now: scripts::store_time(now) }))
     }
 
     async fn read_record(&self, key: &ConnectionKey) -> Result<Option<Record>, StoreError> {
         let keys = Keys::of(key);
-        let ((status, session, grant, intent), (seconds, micros)) =
+        let ((status, session, grant, intent), now) =
             self.link.run(async |connection| scripts::read_record(&keys, connection).await).await?;
         let Some(status) = status else { return Ok(None) };
         Ok(Some(Record {
@@ -114,7 +113,7 @@ impl Store for RedisStore {
             session: session.map(Sealed::from_bytes),
             grant: Sealed::from_bytes(grant.ok_or_else(|| corrupt(key, "it has no grant"))?),
             intent: intent.map(|bytes| stored_head::parse_intent(key, &bytes)).transpose()?,
-            now: StoreTime(seconds * 1000 + micros / 1000),
+            now: scripts::store_time(now),
         }))
     }
 

@@ -242,6 +242,7 @@ impl Exchanger {
             org_id: grant.org_id.clone(),
             user_id: grant.user_id.clone(),
             issued_at: response.issued_at.as_ref().and_then(|millis| millis.parse().ok()),
+            life: None,
         };
         let head = Head {
             status: mismatch.map_or(Status::Active, Cause::status),

@@ -29,6 +29,8 @@ pub struct SessionSecret {
     pub user_id: Option<String>,
     /// When Salesforce issued it: milliseconds since the epoch by Salesforce's clock.
     pub issued_at: Option<u64>,
+    /// How long it lives whatever use is made of it, in seconds, where introspection told.
+    pub life: Option<u32>,
 }
 
 /// A grant: how the connection earns tokens.
@@ -38,6 +40,8 @@ pub struct GrantSecret {
     pub generation: Generation,
     /// The refresh token, if there is one.
     pub refresh_token: Option<Secret<String>>,
+    /// The user that assertions speak for, where the grant is one of assertions.
+    pub username: Option<String>,
     /// The login host that the connection's exchanges go to.
     pub login_url: String,
     /// The org's id, once known.
@@ -75,6 +79,7 @@ struct SessionWire<'a> {
     #[serde(borrow)]
     user_id: Option<Cow<'a, str>>,
     issued_at: Option<u64>,
+    life: Option<u32>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -82,6 +87,8 @@ struct GrantWire<'a> {
     generation: Generation,
     #[serde(borrow)]
     refresh_token: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    username: Option<Cow<'a, str>>,
     #[serde(borrow)]
     login_url: Cow<'a, str>,
     #[serde(borrow)]
@@ -101,6 +108,7 @@ impl SessionSecret {
             org_id: self.org_id.as_deref().map(Cow::from),
             user_id: self.user_id.as_deref().map(Cow::from),
             issued_at: self.issued_at,
+            life: self.life,
         };
         vault.seal(Purpose::Session, key, &to_json(&wire))
     }
@@ -124,6 +132,7 @@ impl SessionSecret {
             org_id: wire.org_id.map(Cow::into_owned),
             user_id: wire.user_id.map(Cow::into_owned),
             issued_at: wire.issued_at,
+            life: wire.life,
         })
     }
 }
@@ -134,6 +143,7 @@ impl GrantSecret {
         let wire = GrantWire {
             generation: self.generation,
             refresh_token: self.refresh_token.as_ref().map(|token| token.expose().into()),
+            username: self.username.as_deref().map(Cow::from),
             login_url: self.login_url.as_str().into(),
             org_id: self.org_id.as_deref().map(Cow::from),
             user_id: self.user_id.as_deref().map(Cow::from),
@@ -157,6 +167,7 @@ impl GrantSecret {
         Ok(Self {
             generation: wire.generation,
             refresh_token: wire.refresh_token.map(|token| Secret::new(token.into_owned())),
+            username: wire.username.map(Cow::into_owned),
             login_url: wire.login_url.into_owned(),
             org_id: wire.org_id.map(Cow::into_owned),
             user_id: wire.user_id.map(Cow::into_owned),

@@ -256,6 +256,7 @@ impl World {
             attempt: None,
             app: "default".to_owned(),
             grant: GrantKind::RefreshToken,
+            idle: None,
         };
         let vault = self.config.vault();
         NewRecord { head, session: Some(session.seal(vault, key).unwrap()), grant: grant.seal(vault, key).unwrap() }
@@ -279,10 +280,12 @@ impl World {
             org_id: None,
             user_id: None,
             issued_at: None,
+            life: None,
         };
         let grant = GrantSecret {
             generation,
             refresh_token: Some(Secret::new(tokens.refresh_token.clone())),
+            username: None,
             login_url: self.sim.url(),
             org_id: None,
             user_id: None,

@@ -10,14 +10,18 @@ use crate::store::stored_head::{self, StoredHead, corrupt};
 use crate::store::{Fingerprint, Page, Record, Row, StoreError, StoreTime};
 use crate::vault::Sealed;
 
-pub(super) fn row(transaction: &ReadTransaction, key: &ConnectionKey) -> Result<Option<Row>, StoreError> {
+pub(super) fn row(
+    transaction: &ReadTransaction,
+    key: &ConnectionKey,
+    now: StoreTime,
+) -> Result<Option<Row>, StoreError> {
     let name = key.encode();
     let Some(status) = tables::row(transaction, STATUS, &name)? else {
         return Ok(None);
     };
     let head = StoredHead::parse(key, &status)?.head;
     let session = tables::row(transaction, SESSION, &name)?.map(Sealed::from_bytes);
-    Ok(Some(Row { head, session }))
+    Ok(Some(Row { head, session, now }))
 }
 
 pub(super) fn record(
@@ -25,7 +29,7 @@ pub(super) fn record(
     key: &ConnectionKey,
     now: StoreTime,
 ) -> Result<Option<Record>, StoreError> {
-    let Some(Row { head, session }) = row(transaction, key)? else {
+    let Some(Row { head, session, now }) = row(transaction, key, now)? else {
         return Ok(None);
     };
     let name = key.encode();

@@ -33,6 +33,7 @@ fn record() -> NewRecord {
         attempt: None,
         app: "default".to_owned(),
         grant: GrantKind::AccessToken,
+        idle: None,
     };
     NewRecord { head, session: None, grant: Sealed::from_bytes(vec![7; 300]) }
 }

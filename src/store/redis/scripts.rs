@@ -9,7 +9,7 @@ use redis::{RedisResult, Script, ScriptInvocation};
 use super::keys::Keys;
 use crate::connection::{ConnectionKey, Generation};
 use crate::store::stored_head::{REMEMBERED_ATTEMPTS, StoredHead, corrupt};
-use crate::store::{AttemptId, Commit, Fingerprint, NewRecord, Owner, PutWhen, StoreError};
+use crate::store::{AttemptId, Commit, Fingerprint, NewRecord, Owner, PutWhen, StoreError, StoreTime};
 
 /// What a script says: a word, the row as it is now, the row as it was.
 pub(super) struct Said {
@@ -67,7 +67,7 @@ macro_rules! script {
     };
 }
 
-script!(READ_RECORD, "read_record.lua");
+script!(READ, "read.lua");
 script!(TAKE_LEASE, "take_lease.lua");
 script!(RELEASE, "release.lua");
 script!(WRITE_INTENT, "write_intent.lua");
@@ -77,12 +77,28 @@ script!(SET_STATUS, "set_status.lua");
 script!(PUT, "put.lua");
 script!(REMOVE, "remove.lua");
 
-/// The rows of a record, unread, and the time: status, session, grant, intent; seconds, microseconds.
-pub(super) type RawRecord = ((Option<Vec<u8>>, Option<Vec<u8>>, Option<Vec<u8>>, Option<Vec<u8>>), (u64, u64));
+/// A row as Redis has it.
+type Raw = Option<Vec<u8>>;
+/// Redis' time: seconds and microseconds.
+pub(super) type RawTime = (u64, u64);
+/// The rows of a record, unread, and the time: status, session, grant, intent.
+pub(super) type RawRecord = ((Raw, Raw, Raw, Raw), RawTime);
+
+/// Redis' time as the store's.
+pub(super) fn store_time((seconds, micros): RawTime) -> StoreTime {
+    StoreTime(seconds * 1000 + micros / 1000)
+}
+
+/// Reads status and session at one moment, with the time.
+pub(super) async fn read(keys: &Keys, connection: &mut impl ConnectionLike) -> RedisResult<((Raw, Raw), RawTime)> {
+    let mut call = READ.prepare_invoke();
+    call.key(keys.status()).key(keys.session());
+    call.invoke_async(connection).await
+}
 
 /// Reads all rows at one moment.
 pub(super) async fn read_record(keys: &Keys, connection: &mut impl ConnectionLike) -> RedisResult<RawRecord> {
-    let mut call = READ_RECORD.prepare_invoke();
+    let mut call = READ.prepare_invoke();
     call.key(keys.status()).key(keys.session()).key(keys.grant()).key(keys.intent());
     call.invoke_async(connection).await
 }

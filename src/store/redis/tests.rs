@@ -5,7 +5,7 @@ mod access;
 use redis_child::{Options, RedisChild};
 
 use super::*;
-use crate::store::{GrantKind, Head, StoreUrl};
+use crate::store::{GrantKind, Head, StoreTime, StoreUrl};
 
 fn settings(url: String) -> Settings {
     let timeout = Duration::from_secs(5);
@@ -35,6 +35,7 @@ fn record(present: &str) -> NewRecord {
         attempt: None,
         app: "default".to_owned(),
         grant: GrantKind::RefreshToken,
+        idle: None,
     };
     let sealed = Sealed::from_bytes(vec![0, 255, 10]);
     NewRecord { head, session: Some(sealed.clone()), grant: sealed }
