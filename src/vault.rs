@@ -107,7 +107,7 @@ impl Vault {
 
     /// Seals `plaintext` for one connection and purpose. Fails only when the process has no keys for purpose or tenant.
     pub fn seal(&self, purpose: Purpose, key: &ConnectionKey, plaintext: &[u8]) -> Result<Sealed, OpenError> {
-        envelope::seal(&*self.held(purpose)?.ring(), purpose, key, plaintext)
+        envelope::seal(&self.held(purpose)?.ring(), purpose, key, plaintext)
     }
 
     /// Opens what [`Vault::seal`] made for the same connection and purpose.
@@ -117,7 +117,7 @@ impl Vault {
         key: &ConnectionKey,
         sealed: &Sealed,
     ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
-        envelope::open(&*self.held(purpose)?.ring(), purpose, key, sealed)
+        envelope::open(&self.held(purpose)?.ring(), purpose, key, sealed)
     }
 
     /// The same value under the key that seals now; `None` if it is under that one already.

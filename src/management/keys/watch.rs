@@ -78,6 +78,7 @@ impl KeyKeeper {
 
     async fn look_for_unopenable(&self, metrics: &KeyMetrics, changed: &Notify) {
         let mut last = Found::new();
+        let mut said = false;
         loop {
             let began = Instant::now();
             let pause = match self.unopenable().await {
@@ -86,8 +87,12 @@ impl KeyKeeper {
                     last = found;
                     (!last.is_empty()).then(|| LOOK_AGAIN.max(began.elapsed() * LOOK_AGAIN_FACTOR))
                 }
+                // The store's own absence is told by others.
+                Err(Refusal::Unavailable { .. }) => Some(TRY_AGAIN),
                 Err(error) => {
-                    tracing::debug!(%error, "whether all records can be opened could not be looked at");
+                    if !std::mem::replace(&mut said, true) {
+                        tracing::warn!(%error, "whether all records can be opened could not be looked at");
+                    }
                     Some(TRY_AGAIN)
                 }
             };
