@@ -12,7 +12,7 @@ use tokio::runtime::{Handle, Runtime};
 use crate::access_log::AccessLog;
 use crate::config::Config;
 use crate::control::{self, ControlError};
-use crate::management::Management;
+use crate::management::{KeyKeeper, Management};
 use crate::metrics::Metrics;
 use crate::oauth::SecretFile;
 use crate::ops::Ops;
@@ -73,13 +73,17 @@ pub struct Engine {
     pub exchanger: Arc<Exchanger>,
     /// What an operator may do to connections.
     pub management: Arc<Management>,
+    /// Watches over keys. Its store is not observed: it looks at every record, which would drown what calls need.
+    pub keys: KeyKeeper,
 }
 
 impl Engine {
     /// Builds the parts. Must be called within a tokio runtime, on which the store's background work then runs.
     pub fn build(config: &Config) -> Result<Self, StartError> {
         let metrics = Arc::new(Metrics::new());
-        let store: Arc<dyn Store> = Arc::new(ObservedStore::new(open_store(config)?, metrics.store.clone()));
+        let opened = open_store(config)?;
+        let keys = KeyKeeper::new(Arc::clone(&opened), Arc::clone(config.vault()));
+        let store: Arc<dyn Store> = Arc::new(ObservedStore::new(opened, metrics.store.clone()));
         let transport =
             Arc::new(Transport::new(config.transport.clone(), config.extra_roots.as_deref(), config.proxy.workers)?);
         let successors = Successors::open(config.journal_dir.as_deref())
@@ -95,7 +99,7 @@ impl Engine {
             metrics: metrics.tokens.clone(),
         }));
         let management = Arc::new(Management::new(Arc::clone(&exchanger)));
-        Ok(Self { metrics, store, transport, exchanger, management })
+        Ok(Self { metrics, store, transport, exchanger, management, keys })
     }
 }
 
@@ -158,6 +162,7 @@ impl App {
             let management = Arc::clone(&engine.management);
             control = Some(runtime.spawn(async move { control::serve(listener, management, until.asked()).await }));
         }
+        runtime.spawn(engine.keys.clone().watch(engine.metrics.keys.clone()));
         runtime.spawn(warn_of_dangers(Arc::clone(&engine.store)));
         let log = config.log.access.then(|| start_log(config, &engine, log)).transpose()?;
         let workers = start_workers(config, &engine, &tokens, log.as_ref(), listeners, &stopping)?;

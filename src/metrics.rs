@@ -26,6 +26,8 @@ pub struct Metrics {
     pub tokens: TokenMetrics,
     /// What the store counts.
     pub store: StoreMetrics,
+    /// What is known of keys.
+    pub keys: KeyMetrics,
 }
 
 /// Metrics of the data path.
@@ -81,6 +83,13 @@ pub struct StoreMetrics {
     pub up: IntGauge,
     /// `orgpass_store_operation_duration_seconds{operation}`
     pub operation_duration: HistogramVec,
+}
+
+/// Metrics of the keys that seal records.
+#[derive(Clone, Debug)]
+pub struct KeyMetrics {
+    /// `orgpass_unreadable_records{purpose}`
+    unreadable: IntGaugeVec,
 }
 
 impl Metrics {
@@ -196,6 +205,7 @@ impl Metrics {
                     STORE_BUCKETS,
                 ),
             },
+            keys: KeyMetrics::new(&r),
             registry: r,
         }
     }
@@ -221,6 +231,29 @@ impl StoreMetrics {
     pub fn record(&self, operation: &'static str, took: Duration, answered: bool) {
         self.operation_duration.with_label_values(&[operation]).observe(took.as_secs_f64());
         self.up.set(i64::from(answered));
+    }
+}
+
+impl KeyMetrics {
+    fn new(registry: &Registry) -> Self {
+        let help = "Records sealed with a key that is not in the key file, by purpose, as last looked at.";
+        let unreadable = gauge_vec(registry, "orgpass_unreadable_records", help, &["purpose"]);
+        for purpose in Self::PURPOSES {
+            unreadable.with_label_values(&[purpose]).set(0);
+        }
+        Self { unreadable }
+    }
+
+    const PURPOSES: [&str; 2] = ["session", "grant"];
+
+    /// The gauge of one purpose.
+    pub fn unreadable(&self, purpose: &'static str) -> IntGauge {
+        self.unreadable.with_label_values(&[purpose])
+    }
+
+    /// Whether there is any record that no key opens.
+    pub fn are_missing(&self) -> bool {
+        Self::PURPOSES.iter().any(|purpose| self.unreadable(purpose).get() > 0)
     }
 }
 

@@ -133,6 +133,9 @@ impl Ops {
         if !self.has_grant_keys {
             reasons.push("no_hub");
         }
+        if self.metrics.keys.are_missing() {
+            reasons.push("keys_missing");
+        }
         let refuse = self.stopping.is_asked() || !self.store_was_reached.load(Ordering::Relaxed);
         let (status, word) = match (refuse, reasons.is_empty()) {
             (true, _) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),

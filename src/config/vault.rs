@@ -4,14 +4,9 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use zeroize::Zeroizing;
-
 use super::Fault;
 use crate::settings::Section;
-use crate::vault::{KeyRing, Vault};
-
-/// A ring has at most 64 lines of some 60 bytes; the rest is room for comments.
-const MAX_KEY_FILE_BYTES: u64 = 64 * 1024;
+use crate::vault::{FileRing, Purpose, Vault};
 
 const HOW: &str = "make one with: (umask 077; orgpass keys new > FILE)";
 
@@ -38,24 +33,36 @@ fn rings(mut section: Section<'_>, needs_grant_keys: bool, warnings: &mut Vec<Fa
         );
         section.fault("grant_keys_file", message);
     }
+    let session = suiting(&mut section, "session_keys_file", session, Purpose::Session, grant.is_some());
+    let grant = suiting(&mut section, "grant_keys_file", grant, Purpose::Grant, true);
     section.finish();
     let (Some(Ok(session)), None | Some(Ok(_))) = (session, &grant) else { return None };
-    Some(Vault::new(session, grant.and_then(Result::ok)))
+    Some(Vault::of_files(session, grant.and_then(Result::ok)))
 }
 
 /// The ring in a key file, if one is named. `Err` when it cannot be used, which is then reported.
-fn ring(section: &mut Section<'_>, key: &'static str, warnings: &mut Vec<Fault>) -> Option<Result<KeyRing, ()>> {
+fn ring(section: &mut Section<'_>, key: &'static str, warnings: &mut Vec<Fault>) -> Option<Result<FileRing, ()>> {
     let file = section.file(key)?;
-    let ring = read_ring(&file).map_err(|message| section.fault(key, message));
+    let ring = FileRing::read(&file).map_err(|error| section.fault(key, error));
     warnings.extend(readable_by_others(&format!("vault.{key}"), &file));
     Some(ring)
 }
 
-fn read_ring(file: &Path) -> Result<KeyRing, String> {
-    let text = super::read_bounded(file, MAX_KEY_FILE_BYTES)
-        .map(Zeroizing::new)
-        .map_err(|error| format!("cannot read {}: {error}; {HOW}", file.display()))?;
-    KeyRing::parse(&text).map_err(|error| format!("{} {error}", file.display()))
+/// The ring, unless its keys are not for this purpose or process, which is then reported.
+fn suiting(
+    section: &mut Section<'_>,
+    key: &'static str,
+    ring: Option<Result<FileRing, ()>>,
+    purpose: Purpose,
+    has_grant_keys: bool,
+) -> Option<Result<FileRing, ()>> {
+    Some(ring?.and_then(|file| match file.ring().suits(purpose, has_grant_keys) {
+        Ok(()) => Ok(file),
+        Err(error) => {
+            section.fault(key, error);
+            Err(())
+        }
+    }))
 }
 
 /// A warning if users other than the owner may read the file.

@@ -13,6 +13,7 @@ mod exchanging;
 mod fencing;
 mod operating;
 mod refusing;
+mod rekeying;
 mod replaying;
 mod sanitizing;
 mod storing;

@@ -169,12 +169,25 @@ impl World {
 
     /// Writes a new key into a key file, and gives back what stood there.
     pub fn replace_key(&mut self, file: &str) -> String {
+        let old = self.key_lines(file).join("\n");
         let line = new_key_line().to_string();
-        self.keys.push(line.clone());
-        let path = self.dir.path().join(file);
-        let old = std::fs::read_to_string(&path).unwrap();
-        std::fs::write(path, line).unwrap();
+        self.write_keys(file, &[line]);
         old
+    }
+
+    /// The lines of a key file.
+    pub fn key_lines(&self, file: &str) -> Vec<String> {
+        let text = std::fs::read_to_string(self.dir.path().join(file)).unwrap();
+        text.lines().map(str::to_owned).collect()
+    }
+
+    /// Writes a key file, whose keys are searched for like every secret.
+    pub fn write_keys(&mut self, file: &str, lines: &[String]) {
+        self.keys.extend_from_slice(lines);
+        // In one step, so that no reader meets half of it.
+        let new = self.dir.path().join("keys.new");
+        std::fs::write(&new, lines.join("\n")).unwrap();
+        std::fs::rename(new, self.dir.path().join(file)).unwrap();
     }
 
     /// The events of all worlds that name this; events are looked for by a tenant's name, so use one of its own.
@@ -320,7 +333,8 @@ impl World {
 
     fn search_for_secrets(&self) {
         let mut secrets = self.sim.secrets();
-        secrets.extend(self.keys.iter().map(|line| line.split_once(':').unwrap().1.to_owned()));
+        // The last field, of derived keys too.
+        secrets.extend(self.keys.iter().map(|line| line.rsplit_once(':').unwrap().1.to_owned()));
         let stored = match (&self.redis, &self.config.store.url) {
             (Some(redis), _) => {
                 secrets.push(redis::PASSWORD.to_owned());

@@ -116,7 +116,7 @@ pub const OWNERS: &[(&str, &[&str])] = &[
     ("foldhash", &["proxy/observe", "token"]),
     ("futures_util", &["transport"]),
     ("tikv_jemallocator", &["main"]),
-    ("arc_swap", &["store/redis", "token"]),
+    ("arc_swap", &["store/redis", "token", "vault"]),
     ("flate2", &["proxy/peek"]),
     ("tempfile", &["proxy/spill"]),
     ("socket2", &["server"]),

@@ -88,7 +88,17 @@ fn others(raw: &mut redis::Connection, key: &[u8]) -> Vec<Vec<u8>> {
         // A lease may end between two looks.
         "none" => Vec::new(),
         "zset" => redis::cmd("ZRANGE").arg(key).arg(0).arg(-1).query(raw).unwrap(),
+        "stream" => entries(redis::cmd("XRANGE").arg(key).arg("-").arg("+").query(raw).unwrap()),
         other => panic!("this search knows no {other}"),
+    }
+}
+
+/// The bytes of a stream's entries.
+fn entries(stream: redis::Value) -> Vec<Vec<u8>> {
+    match stream {
+        redis::Value::Array(values) => values.into_iter().flat_map(entries).collect(),
+        redis::Value::BulkString(bytes) => vec![bytes],
+        _ => Vec::new(),
     }
 }
 
