@@ -3,6 +3,7 @@
 
 mod ahead;
 mod backoff;
+mod breaker;
 mod exchange;
 mod lifetime;
 mod sealed;
@@ -11,6 +12,7 @@ mod settings;
 mod slot;
 mod source;
 
+pub use breaker::{Breaker, Held, HeldBy, Limits, Outcome, Permit};
 pub use exchange::{Exchanger, Obtained};
 pub use sealed::{GrantSecret, RecordError, SessionSecret};
 pub use session::Session;
