@@ -10,7 +10,8 @@ use redis::{
     AsyncConnectionConfig, Client, FromRedisValue, IntoConnectionInfo, ProtocolVersion, RedisResult, TlsCertificates,
 };
 
-use super::errors::{explain, too_old, wants_new_connection};
+use super::errors::{explain, is_lost, too_old, wants_new_connection};
+use super::presence::Presence;
 use crate::secret::Secret;
 use crate::store::{Settings, StoreError};
 
@@ -52,6 +53,7 @@ pub(super) fn own_connection(timeout: Duration, response: Duration) -> AsyncConn
 pub(super) struct Link {
     client: Client,
     timeout: Duration,
+    presence: Presence,
     current: ArcSwap<Current>,
     right_version: AtomicBool,
 }
@@ -62,9 +64,9 @@ struct Current {
 }
 
 impl Link {
-    pub(super) fn new(client: Client, timeout: Duration) -> Result<Self, StoreError> {
+    pub(super) fn new(client: Client, timeout: Duration, presence: Presence) -> Result<Self, StoreError> {
         let current = Arc::new(Current::new(&client, timeout)?);
-        Ok(Self { client, timeout, current: ArcSwap::from(current), right_version: AtomicBool::new(false) })
+        Ok(Self { client, timeout, presence, current: ArcSwap::from(current), right_version: AtomicBool::new(false) })
     }
 
     /// Runs one or more commands on the shared connection.
@@ -88,6 +90,11 @@ impl Link {
             Ok(()) => commands(&mut connection).await,
             Err(error) => Err(error),
         };
+        match &outcome {
+            Ok(_) => self.presence.reach(),
+            Err(error) if is_lost(error) => self.presence.lose(),
+            Err(_) => {}
+        }
         outcome.map_err(|error| {
             if wants_new_connection(&error) {
                 self.replace(&current);

@@ -51,6 +51,11 @@ pub(super) fn wants_new_connection(error: &RedisError) -> bool {
     }
 }
 
+/// Whether the server that answers next may be another than the one before, or the same after a start.
+pub(super) fn is_lost(error: &RedisError) -> bool {
+    matches!(error.kind(), ErrorKind::Io | ErrorKind::ClusterConnectionNotFound) || wants_new_connection(error)
+}
+
 /// The error for a server that lacks what this program needs.
 pub(super) fn too_old(version: &str) -> StoreError {
     StoreError::Refused(format!("Redis is version {version}, and 7 or newer is needed; upgrade it"))

@@ -1,17 +1,19 @@
-//! Index, fingerprints and announcements. They live in other Cluster slots than the record, so no script can keep them
+//! Index, fingerprints, events and announcements. They live in other Cluster slots than the record, so no script can keep them
 //! true: they are written after it, believed only after a look at it, and put right where they are found wrong.
 
-use super::RedisStore;
 use super::keys::{self, CHANGES, INDEX, Keys};
 use super::scripts::{self, Rows};
+use super::{RedisStore, events};
 use crate::connection::ConnectionKey;
 use crate::store::listing::{self, Range};
+use crate::store::stored_event::StoredEvent;
 use crate::store::stored_head::StoredHead;
 use crate::store::{Fingerprint, Page, StoreError};
 
 impl RedisStore {
-    /// Follows a write: lists the connection, or no longer, under its name and fingerprints, and announces it.
-    pub(super) async fn follow(&self, keys: &Keys, rows: &Rows) -> Result<(), StoreError> {
+    /// Follows a write: lists the connection, or no longer, under its name and fingerprints, tells of the event, if it
+    /// was one, and announces the connection.
+    pub(super) async fn follow(&self, keys: &Keys, rows: &Rows, event: Option<&StoredEvent>) -> Result<(), StoreError> {
         let mut pipeline = redis::pipe();
         if let Some(new) = &rows.new {
             pipeline.cmd("ZADD").arg(INDEX).arg(0).arg(&keys.tag).ignore();
@@ -19,10 +21,14 @@ impl RedisStore {
                 pipeline.cmd("SET").arg(keys::fingerprint(known)).arg(&keys.tag).ignore();
             }
         }
+        if let Some(event) = event {
+            pipeline.add_command(events::add(event)).ignore();
+        }
         pipeline.cmd("PUBLISH").arg(CHANGES).arg(&keys.tag).ignore();
         self.link.pipeline::<()>(&pipeline).await?;
         if rows.new.is_none() {
             self.unlist(keys).await?;
+            self.drop_due(&keys.tag).await?;
         }
         for gone in rows.old.iter().flat_map(StoredHead::fingerprints) {
             if !rows.new.as_ref().is_some_and(|new| new.mentions(gone)) {

@@ -2,14 +2,17 @@
 //! store's writes; the contract's tests hold the two together. They return a word and up to two rows.
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use redis::aio::ConnectionLike;
-use redis::{RedisResult, Script, ScriptInvocation};
+use redis::{FromRedisValue, RedisResult, Script, ScriptInvocation};
 
 use super::keys::Keys;
 use crate::connection::{ConnectionKey, Generation};
 use crate::store::stored_head::{REMEMBERED_ATTEMPTS, StoredHead, corrupt};
-use crate::store::{AttemptId, Commit, Fingerprint, NewRecord, Owner, PutWhen, StoreError, StoreTime};
+use crate::store::{
+    AttemptId, Commit, Fingerprint, NewRecord, Owner, PutWhen, Resealed, ScheduleWhen, StoreError, StoreTime,
+};
 
 /// What a script says: a word, the row as it is now, the row as it was.
 pub(super) struct Said {
@@ -53,8 +56,13 @@ pub(super) struct Call(ScriptInvocation<'static>);
 impl Call {
     /// Runs it, loading it first where it is not known.
     pub(super) async fn run(&self, connection: &mut impl ConnectionLike) -> RedisResult<Said> {
-        let (word, new, old) = self.0.invoke_async(connection).await?;
+        let (word, new, old) = self.ask(connection).await?;
         Ok(Said { word, new, old })
+    }
+
+    /// Runs a script that answers in a form of its own.
+    pub(super) async fn ask<T: FromRedisValue>(&self, connection: &mut impl ConnectionLike) -> RedisResult<T> {
+        self.0.invoke_async(connection).await
     }
 }
 
@@ -76,6 +84,11 @@ script!(COMMIT, "commit.lua");
 script!(SET_STATUS, "set_status.lua");
 script!(PUT, "put.lua");
 script!(REMOVE, "remove.lua");
+script!(RESEAL, "reseal.lua");
+script!(WISH, "wish.lua");
+script!(ATTEND, "attend.lua");
+script!(SCHEDULE, "schedule.lua");
+script!(TAKE_DUE, "take_due.lua");
 
 /// A row as Redis has it.
 type Raw = Option<Vec<u8>>;
@@ -103,9 +116,9 @@ pub(super) async fn read_record(keys: &Keys, connection: &mut impl ConnectionLik
     call.invoke_async(connection).await
 }
 
-pub(super) fn take_lease(keys: &Keys, owner: &Owner, millis: u64) -> Call {
+pub(super) fn take_lease(keys: &Keys, owner: &Owner, life: Duration) -> Call {
     let mut call = TAKE_LEASE.prepare_invoke();
-    call.key(keys.lease()).arg(owner.as_str()).arg(millis);
+    call.key(keys.lease()).arg(owner.as_str()).arg(millis(life).max(1));
     Call(call)
 }
 
@@ -177,6 +190,53 @@ pub(super) fn remove(keys: &Keys, at: Option<Generation>) -> Call {
         call.arg(at.epoch.to_string()).arg(at.number);
     }
     Call(call)
+}
+
+/// Puts new values in the place of exactly these old ones.
+pub(super) fn reseal(keys: &Keys, session: Option<&Resealed>, grant: Option<&Resealed>) -> Call {
+    let mut call = RESEAL.prepare_invoke();
+    call.key(keys.session()).key(keys.grant());
+    for resealed in [session, grant] {
+        // Nothing that is sealed is empty.
+        call.arg(resealed.map_or(&[][..], |resealed| resealed.old.as_bytes()));
+        call.arg(resealed.map_or(&[][..], |resealed| resealed.new.as_bytes()));
+    }
+    Call(call)
+}
+
+/// Adds a wish, drops the oldest beyond `most`, and announces that there are wishes.
+pub(super) fn wish(wanted: &str, text: &str, most: usize, channel: &str) -> Call {
+    let mut call = WISH.prepare_invoke();
+    call.key(wanted).arg(text).arg(most).arg(channel);
+    Call(call)
+}
+
+/// Renews the heartbeat, and the lead if nobody else has it.
+pub(super) fn attend(heartbeat: &str, leader: &str, hub: &Owner, life: Duration) -> Call {
+    let mut call = ATTEND.prepare_invoke();
+    call.key(heartbeat).key(leader).arg(hub.as_str()).arg(millis(life).max(1));
+    Call(call)
+}
+
+/// Sets when connections are due.
+pub(super) fn schedule(due: &str, delays: &[(ConnectionKey, Duration)], when: ScheduleWhen) -> Call {
+    let mut call = SCHEDULE.prepare_invoke();
+    call.key(due).arg(if when == ScheduleWhen::Absent { "absent" } else { "always" });
+    for (key, delay) in delays {
+        call.arg(key.encode()).arg(millis(*delay));
+    }
+    Call(call)
+}
+
+/// Reads what is due and puts it off.
+pub(super) fn take_due(due: &str, limit: usize, claim: Duration) -> Call {
+    let mut call = TAKE_DUE.prepare_invoke();
+    call.key(due).arg(limit).arg(millis(claim));
+    Call(call)
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn json(value: &impl serde::Serialize) -> Vec<u8> {

@@ -2,10 +2,19 @@
 
 mod access;
 
-use redis_child::{Options, RedisChild};
+use std::time::Duration;
 
+use redis_child::{Options, RedisChild};
+use tokio::sync::broadcast;
+
+use super::keys::Keys;
 use super::*;
-use crate::store::{GrantKind, Head, StoreTime, StoreUrl};
+use crate::connection::{Generation, Status};
+use crate::store::{
+    AttemptId, Commit, Committed, Fingerprint, GrantKind, Head, IntentWrite, Need, NewRecord, Owner, Put, PutWhen,
+    Resealed, ScheduleWhen, Store, StoreTime, StoreUrl, Wish,
+};
+use crate::vault::Sealed;
 
 fn settings(url: String) -> Settings {
     let timeout = Duration::from_secs(5);
@@ -72,6 +81,20 @@ async fn use_everything(store: &RedisStore) -> Result<(), StoreError> {
     assert!(store.set_status(&acme(), commit.head.generation, Status::Active, None).await?);
     assert_eq!(store.holder(&token("rt-2")).await?, Some(acme()));
     assert_eq!(store.list(Some("acme"), None, 10).await?.connections.len(), 1);
+    store.announce(&acme()).await?;
+    let resealed = Resealed { old: commit.grant.clone(), new: Sealed::from_bytes(vec![3]) };
+    assert!(store.reseal(&acme(), None, Some(&resealed)).await?);
+    let wish = Wish { key: acme(), need: Need::Next { refused: None, idle: None } };
+    store.wish(&wish).await?;
+    assert_eq!(store.wishes(10).await?, std::slice::from_ref(&wish));
+    store.withdraw(&wish).await?;
+    assert!(store.attend(&owner, Duration::from_secs(60)).await?);
+    assert!(store.has_hub().await?);
+    store.step_down(&owner).await?;
+    store.schedule(&[(acme(), Duration::ZERO)], ScheduleWhen::Always).await?;
+    assert_eq!(store.take_due(10, Duration::from_secs(60)).await?, [acme()]);
+    store.unschedule(&acme()).await?;
+    assert!(!store.events(None, 10).await?.is_empty());
     store.release_lease(&acme(), &owner).await?;
     assert!(store.remove(&acme(), None).await?);
     let index: Vec<String> = store.link.query(redis::cmd("ZRANGE").arg(keys::INDEX).arg(0).arg(-1)).await?;
