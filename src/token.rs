@@ -2,6 +2,7 @@
 //! store and getting the next generation, runs in tasks that no caller owns, one for each connection at a time.
 
 mod ahead;
+mod ask_hub;
 mod backoff;
 mod breaker;
 mod exchange;
@@ -12,6 +13,7 @@ mod settings;
 mod slot;
 mod source;
 
+pub use ask_hub::AskHub;
 pub use breaker::{Breaker, Held, HeldBy, Limits, Outcome, Permit};
 pub use exchange::{Exchanger, Obtained};
 pub use sealed::{GrantSecret, RecordError, SessionSecret};

@@ -88,6 +88,11 @@ fn others(raw: &mut redis::Connection, key: &[u8]) -> Vec<Vec<u8>> {
         // A lease may end between two looks.
         "none" => Vec::new(),
         "zset" => redis::cmd("ZRANGE").arg(key).arg(0).arg(-1).query(raw).unwrap(),
+        "stream" => {
+            let entries: Vec<(String, Vec<Vec<u8>>)> =
+                redis::cmd("XRANGE").arg(key).arg("-").arg("+").query(raw).unwrap();
+            entries.into_iter().flat_map(|(_, fields)| fields).collect()
+        }
         other => panic!("this search knows no {other}"),
     }
 }
