@@ -134,7 +134,7 @@ async fn without_a_hub_live_sessions_are_served_and_what_is_missing_is_named() {
     let redis = RedisChild::start();
     let world = World::on(&redis).await;
     let acme = world.connect("acme", None).await;
-    let sidecar = Sidecar::of(&world, "300ms").await;
+    let sidecar = Sidecar::of(&world, "3s").await;
     assert_eq!(sidecar.call("acme").await.status, 200, "a session that lives needs no hub");
     let degraded = "200 {\"reasons\":[\"no_hub\"],\"status\":\"degraded\"}";
     eventually("readiness says so", async || sidecar.readiness().await == degraded).await;
