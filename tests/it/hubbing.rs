@@ -3,13 +3,15 @@
 
 use orgpass::app::App;
 use orgpass::connection::{Cause, Status};
+use orgpass::management::Refusal;
+use orgpass::store::StoreError;
 use redis_child::RedisChild;
 use salesforce_sim::{Effect, Fault};
 
 use crate::authenticating::LIMITS;
 use crate::caller::{Caller, Reply, crowd, statuses};
 use crate::exchanging::{age_intent, sends_nothing_twice};
-use crate::world::{Connected, Options, World, eventually};
+use crate::world::{Connected, Options, World, documented_rules, eventually};
 
 const CROWD: usize = 1000;
 
@@ -154,22 +156,70 @@ async fn without_a_hub_live_sessions_are_served_and_what_is_missing_is_named() {
     assert!(tokio::task::spawn_blocking(|| hub.stop()).await.unwrap());
 }
 
+/// Of the users that may do less than everything.
+const PASSWORD: &str = "correct-horse-battery-staple";
+
+/// A Redis with one user more.
+fn redis_with(user: &str) -> RedisChild {
+    RedisChild::start_with(redis_child::Options {
+        config: vec![format!("user {user}")],
+        ..redis_child::Options::default()
+    })
+}
+
+/// A sidecar that is this user of Redis.
+async fn sidecar_as(user: &str, redis: &RedisChild, world: &World) -> Sidecar {
+    std::fs::write(world.dir.path().join("sidecar-password"), PASSWORD).unwrap();
+    Sidecar::with(world, "60s", |table| {
+        let store = table["store"].as_table_mut().unwrap();
+        store.insert("url".to_owned(), redis.url_of(user).into());
+        store.insert("password_file".to_owned(), "sidecar-password".into());
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sidecar_gets_along_with_the_rights_that_are_documented_for_it() {
+    let redis = redis_with(&documented_rules("orgpass-sidecar", PASSWORD));
+    let world = hub(&redis, "").await;
+    let acme = world.connect("acme", None).await;
+    let sidecar = sidecar_as("orgpass-sidecar", &redis, &world).await;
+    assert_eq!(sidecar.call("acme").await.status, 200);
+    for exchanges in 1..=2 {
+        world.sim.expire_sessions(&acme.org);
+        assert_eq!(sidecar.call("acme").await.header("orgpass-replay"), Some("done"));
+        sends_nothing_twice(&world, exchanges);
+    }
+    world.sim.restrict_ip(&acme.org, None);
+    assert_eq!(sidecar.call("acme").await.error(), Some("misconfigured"));
+    let refused = (Status::Misconfigured, Some(Cause::FreshTokenRefused));
+    eventually("the hub has seen it too", async || world.stored_status(&acme.key).await == refused).await;
+    eventually("the hub is seen", async || sidecar.readiness().await.contains("\"ok\"")).await;
+
+    // What its operator may see, and what not even its process may do.
+    let engine = sidecar.app.engine();
+    assert_eq!(engine.management.show(&acme.key).await.unwrap().line.status, Status::Misconfigured);
+    assert_eq!(engine.management.refresh(&acme.key).await.unwrap_err(), Refusal::NoGrantKeys);
+    let generation = engine.store.read(&acme.key).await.unwrap().unwrap().head.generation;
+    for refused in [
+        engine.store.read_record(&acme.key).await.map(drop),
+        engine.store.set_status(&acme.key, generation, Status::Active, None).await.map(drop),
+        engine.store.remove(&acme.key, None).await.map(drop),
+        engine.store.list(None, None, 10).await.map(drop),
+        engine.store.wishes(10).await.map(drop),
+    ] {
+        assert!(matches!(refused, Err(StoreError::Refused(_))), "{refused:?}");
+    }
+    let app = sidecar.app;
+    assert!(tokio::task::spawn_blocking(|| app.stop()).await.unwrap());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wish_that_is_lost_is_made_again_and_its_answer_found_without_an_announcement() {
-    const PASSWORD: &str = "correct-horse-battery-staple";
-    let redis = RedisChild::start_with(redis_child::Options {
-        config: vec![format!("user deaf on >{PASSWORD} ~* &* +@all -subscribe")],
-        ..redis_child::Options::default()
-    });
+    let redis = redis_with(&format!("deaf on >{PASSWORD} ~* &* +@all -subscribe"));
     let world = World::on(&redis).await;
-    std::fs::write(world.dir.path().join("deaf-password"), PASSWORD).unwrap();
     let acme = world.connect("acme", None).await;
-    let sidecar = Sidecar::with(&world, "60s", |table| {
-        let store = table["store"].as_table_mut().unwrap();
-        store.insert("url".to_owned(), redis.url_of("deaf").into());
-        store.insert("password_file".to_owned(), "deaf-password".into());
-    })
-    .await;
+    let sidecar = sidecar_as("deaf", &redis, &world).await;
     assert_eq!(sidecar.call("acme").await.status, 200);
     world.sim.expire_sessions(&acme.org);
     let waiting = tokio::spawn(sidecar.caller().get(LIMITS).tenant("acme").send());

@@ -29,7 +29,7 @@ const POLL: Duration = Duration::from_millis(5);
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub use prometheus_text::series;
-pub use redis::Redis;
+pub use redis::{Redis, documented_rules};
 
 /// Bytes that came out of Orgpass.
 #[derive(Clone, Default)]
