@@ -54,6 +54,8 @@ pub struct Config {
     pub hub: Option<crate::hub::Settings>,
     /// The control socket: `control.listen`, else beside the store file; none with Redis unless it is named.
     pub control: Option<PathBuf>,
+    /// Where exchanges are noted before they are stored: `vault.journal_dir`.
+    pub journal_dir: Option<PathBuf>,
     /// What works and should still be changed, such as key files that others can read.
     pub warnings: Vec<Fault>,
     vault: Arc<Vault>,
@@ -133,7 +135,7 @@ impl Config {
             (None, StoreUrl::File(_)) => Some("with an embedded store no other process can hold the grant keys"),
             (None, StoreUrl::Redis(_)) => None,
         };
-        let vault = vault::read(sections.take("vault"), needs_grant_keys, &mut warnings);
+        let (vault, journal_dir) = vault::read(sections.take("vault"), needs_grant_keys, &mut warnings);
         if let Some(Err(error)) = store.password_file.clone().map(|file| SecretFile::new(file).read()) {
             sections.fault("store.password_file", error.to_string());
         }
@@ -154,6 +156,7 @@ impl Config {
             log,
             hub,
             control,
+            journal_dir,
             warnings,
             vault: Arc::new(vault?),
         })

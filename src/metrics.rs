@@ -71,6 +71,18 @@ pub struct TokenMetrics {
     pub age_at_refusal: Histogram,
     /// `orgpass_hub_wait_seconds{result}`
     pub hub_wait: HistogramVec,
+    /// `orgpass_exchange_waits_total{reason}`
+    pub waits: IntCounterVec,
+    /// `orgpass_lease_losses_total`
+    pub lease_losses: IntCounter,
+    /// `orgpass_open_intents_total`
+    pub open_intents: IntCounter,
+    /// `orgpass_lost_grants_total`
+    pub lost_grants: IntCounter,
+    /// `orgpass_store_rollbacks_total`
+    pub rollbacks: IntCounter,
+    /// `orgpass_restored_generations_total`
+    pub restored: IntCounter,
 }
 
 /// Metrics of a hub.
@@ -99,8 +111,6 @@ pub struct StoreMetrics {
     pub up: IntGauge,
     /// `orgpass_store_operation_duration_seconds{operation}`
     pub operation_duration: HistogramVec,
-    /// `orgpass_store_rollbacks_total`
-    pub rollbacks: IntCounter,
 }
 
 impl Metrics {
@@ -187,6 +197,37 @@ impl Metrics {
                     &["result"],
                     WAIT_BUCKETS,
                 ),
+                waits: counter_vec(
+                    &r,
+                    "orgpass_exchange_waits_total",
+                    "Times that getting a generation had to wait, by what for.",
+                    &["reason"],
+                ),
+                lease_losses: counter(
+                    &r,
+                    "orgpass_lease_losses_total",
+                    "Exchanges that were not sent because another process had begun to act on the connection.",
+                ),
+                open_intents: counter(
+                    &r,
+                    "orgpass_open_intents_total",
+                    "Times that an exchange found an earlier one whose outcome is unknown.",
+                ),
+                lost_grants: counter(
+                    &r,
+                    "orgpass_lost_grants_total",
+                    "Connections that a person must consent to again because the answer to an exchange was lost.",
+                ),
+                rollbacks: counter(
+                    &r,
+                    "orgpass_store_rollbacks_total",
+                    "Connections of which the store held an older generation than this process had seen.",
+                ),
+                restored: counter(
+                    &r,
+                    "orgpass_restored_generations_total",
+                    "Generations that this process stored again after the store had gone back.",
+                ),
             },
             hub: HubMetrics {
                 leads: gauge(&r, "orgpass_hub_leads", "1 while this hub is the one that watches all connections."),
@@ -233,11 +274,6 @@ impl Metrics {
                     "Duration of store operations.",
                     &["operation"],
                     STORE_BUCKETS,
-                ),
-                rollbacks: counter(
-                    &r,
-                    "orgpass_store_rollbacks_total",
-                    "Times that the store held an older generation than this process had seen.",
                 ),
             },
             registry: r,

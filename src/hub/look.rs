@@ -8,6 +8,7 @@ use super::{Hub, schedule};
 use crate::connection::{ConnectionKey, Status};
 use crate::management::{Refusal, SessionFound};
 use crate::store::{GrantKind, Row, ScheduleWhen, StoreError};
+use crate::token::Want;
 
 /// Something that is needed did not answer: the next look comes this soon.
 const UNAVAILABLE: Duration = Duration::from_secs(60);
@@ -21,7 +22,7 @@ impl Hub {
         let found = match row.head.status {
             Status::Pending | Status::Disconnected | Status::Reauthorize => return self.store.unschedule(key).await,
             _ if self.must_be_kept_alive(&row) => {
-                self.management.renew(key, Some(row.head.generation)).await.map(|()| "kept_alive")
+                self.management.renew(key, Want::Ahead(row.head.generation)).await.map(|()| "kept_alive")
             }
             _ => self.management.look(key).await.map(|found| match found.session {
                 SessionFound::Alive => "alive",

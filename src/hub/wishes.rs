@@ -17,6 +17,7 @@ use crate::connection::{Cause, Status};
 use crate::management::Refusal;
 use crate::shutdown::Stopping;
 use crate::store::{Need, StoreError, Wish};
+use crate::token::Want;
 
 /// Most wishes that are being seen to: more than may be in flight to one login host, so that a host that does not answer
 /// holds up nobody else's. Nearly all of their time is spent waiting.
@@ -81,7 +82,7 @@ impl Hub {
     async fn see_to(&self, wish: Wish, _working: Working) {
         let outcome = match wish.need {
             Need::Next { refused, .. } if !self.is_stopped(&wish).await => {
-                self.management.renew(&wish.key, refused).await
+                self.management.renew(&wish.key, refused.map_or(Want::Any, Want::After)).await
             }
             Need::Next { .. } => Ok(()),
             Need::Check(generation) => self.management.confirm(&wish.key, generation).await,

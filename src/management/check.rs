@@ -13,7 +13,7 @@ use crate::salesforce::ErrorCode;
 use crate::salesforce::hosts::{InstanceUrl, LoginUrl};
 use crate::salesforce::identity::Id;
 use crate::store::{GrantKind, Head};
-use crate::token::{Obtained, SessionSecret};
+use crate::token::{Obtained, SessionSecret, Want};
 
 /// How a check found the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,7 +64,7 @@ impl Management {
     /// As [`Management::check`], without a view of the connection.
     pub async fn look(&self, key: &ConnectionKey) -> Result<Found, Refusal> {
         let stored = self.exchanger.load(key).await?;
-        let refused = stored.as_ref().map(|stored| stored.session.generation);
+        let want = stored.as_ref().map_or(Want::Any, |stored| Want::After(stored.session.generation));
         if let Some(stored) = stored.filter(|stored| !needs_exchange(&stored.head)) {
             match self.ask(&stored.session).await? {
                 UserInfo::Alive { org, user } => {
@@ -74,7 +74,7 @@ impl Management {
                 UserInfo::Refused(code) => return Err(refused_to_say(code)),
             }
         }
-        let renewed = self.next_generation(key, refused).await?;
+        let renewed = self.next_generation(key, want).await?;
         match self.ask(&renewed.session).await? {
             UserInfo::Alive { org, user } => self.note_alive(key, SessionFound::Renewed, &renewed, org, user).await,
             UserInfo::Dead => self.refuse(key, renewed.session.generation, Cause::FreshTokenRefused).await,

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use super::INTENT_SETTLES_AFTER;
 use super::outcome::Waiting;
+use super::{LEASE, Want};
 use crate::connection::{Cause, ConnectionKey, Status};
 use crate::store::{Head, Intent, Record, StoreError};
 use crate::token::{RecordError, TokenError, Unavailable};
@@ -18,17 +18,26 @@ pub(super) fn refuse_if_ended(head: &Head) -> Result<(), TokenError> {
     }
 }
 
+/// What a record says already to a process that would have to ask a hub for what it wants; `None` if it should ask.
+pub(super) fn decided(head: &Head, want: Want) -> Option<TokenError> {
+    match (head.status, head.cause) {
+        // Only a token that was refused when it was new may be cured by the next; the rest the hub tries by itself.
+        (Status::Misconfigured, Some(cause)) if cause != Cause::FreshTokenRefused => Some(TokenError::of(cause)),
+        // The token that works may be the last.
+        (Status::Checking, _) if matches!(want, Want::Ahead(_)) => Some(Waiting::Outcome.error()),
+        _ => None,
+    }
+}
+
 /// Whether the stored session may be used: not if its token response did not belong to the connection.
 pub(super) fn may_be_served(head: &Head) -> bool {
     !matches!(head.cause, Some(Cause::OrgMismatch | Cause::HostNotAllowed | Cause::SignatureWrong))
 }
 
-/// An intent found open means that its outcome is unknown. It may still be under way; later it is sent again, until
-/// Salesforce gives a definite answer.
-pub(super) fn unsettled(record: &Record) -> Option<Waiting> {
-    let Intent { at, .. } = record.intent.as_ref()?;
-    let age = Duration::from_millis(record.now.millis_since(*at));
-    (age < INTENT_SETTLES_AFTER).then_some(Waiting::Outcome)
+/// Whether an intent that was found open is so old that its exchange cannot be under way any more: it took the lease
+/// before, and an exchange takes less than a lease.
+pub(super) fn settled(record: &Record, intent: &Intent) -> bool {
+    Duration::from_millis(record.now.millis_since(intent.at)) >= LEASE
 }
 
 pub(super) fn unreadable(error: StoreError) -> TokenError {

@@ -72,7 +72,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
         ],
     ),
     ("control", &["connection", "management", "server", "shutdown"]),
-    ("hub", &["connection", "management", "metrics", "settings", "shutdown", "store"]),
+    ("hub", &["connection", "management", "metrics", "settings", "shutdown", "store", "token"]),
     ("server", &["proxy", "shutdown"]),
     ("ops", &["metrics", "settings", "shutdown", "store", "token"]),
     (
