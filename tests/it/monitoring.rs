@@ -61,6 +61,41 @@ async fn what_has_become_of_a_connection_is_known_without_any_call_and_costs_one
     }
 }
 
+/// When it is tried again, nothing is told that is not new, and the waits go on doubling.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_org_that_refuses_new_tokens_stays_misconfigured_until_it_accepts_one() {
+    let redis = RedisChild::start();
+    let world = hub(&redis, "check_every = \"500ms\"").await;
+    let acme = world.connect("acme", None).await;
+    world.sim.restrict_ip(&acme.org, None);
+    let refused = (Status::Misconfigured, Some(Cause::FreshTokenRefused));
+    eventually("it is found out", async || world.stored_status(&acme.key).await == refused).await;
+    edit_row(&redis, "status", &acme, |row| {
+        row["head"]["since"] = (row["head"]["since"].as_u64().unwrap() - 10 * 60 * 1000).into();
+    });
+    let store = &world.orgpass().engine().store;
+    let since = store.read(&acme.key).await.unwrap().unwrap().head.since;
+    let events = store.events(None, 100).await.unwrap().len();
+    let due = |at: u64| redis::cmd("ZADD").arg("orgpass:due").arg(at).arg(acme.key.encode()).exec(&mut redis.raw());
+    due(0).unwrap();
+    eventually("it is tried again", async || world.sim.exchanges() == 2).await;
+    eventually("and put off", async || {
+        let mut raw = redis.raw();
+        let at: f64 = redis::cmd("ZSCORE").arg("orgpass:due").arg(acme.key.encode()).query(&mut raw).unwrap();
+        let row = store.read(&acme.key).await.unwrap().unwrap();
+        at - row.now.0 as f64 > 9.0 * 60_000.0
+    })
+    .await;
+    let head = store.read(&acme.key).await.unwrap().unwrap().head;
+    assert_eq!(((head.status, head.cause), head.since), (refused, since));
+    assert_eq!(store.events(None, 100).await.unwrap().len(), events);
+
+    world.sim.lift_ip_restriction(&acme.org);
+    due(0).unwrap();
+    eventually("it works", async || world.stored_status(&acme.key).await == (Status::Active, None)).await;
+    sends_nothing_twice(&world, 2);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_that_has_ended_is_replaced_though_nobody_calls() {
     let world = World::configured("[hub]\ncheck_every = \"500ms\"").await;

@@ -259,9 +259,11 @@ impl<'a> Run<'a> {
             issued_at: response.issued_at.as_ref().and_then(|millis| millis.parse().ok()),
             life: None,
         };
+        // That an org refuses new tokens is disproved by a call that it accepts, not by one token more.
+        let cause = mismatch.or(record.head.cause.filter(|cause| *cause == Cause::FreshTokenRefused));
         let head = Head {
-            status: mismatch.map_or(Status::Active, Cause::status),
-            cause: mismatch,
+            status: cause.map_or(Status::Active, Cause::status),
+            cause,
             generation,
             fingerprint: grant.refresh_token.as_ref().map(Fingerprint::of),
             attempt: Some(self.attempt.clone()),
