@@ -8,10 +8,12 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::runtime::{Handle, Runtime};
+use tokio::task::JoinSet;
 
 use crate::access_log::AccessLog;
 use crate::config::Config;
 use crate::control::{self, ControlError};
+use crate::hub::{self, Hub};
 use crate::management::{KeyKeeper, Management};
 use crate::metrics::Metrics;
 use crate::oauth::SecretFile;
@@ -25,7 +27,7 @@ use crate::server::{self, Listener};
 use crate::shutdown::{self, Stop};
 use crate::store::{EmbeddedStore, ObservedStore, RedisStore, Store, StoreError, StoreUrl};
 use crate::telemetry;
-use crate::token::{Exchanger, ExchangerParts, Parts, Successors, TokenSource};
+use crate::token::{AskHub, Exchanger, ExchangerParts, Parts, Successors, TokenSource};
 use crate::transport::{Transport, TransportError};
 
 /// How long exchanges may take to end when the process stops: the lease's life and some.
@@ -123,7 +125,8 @@ pub struct App {
     stop: Stop,
     workers: Vec<JoinHandle<bool>>,
     tokens: TokenSource,
-    control: Option<tokio::task::JoinHandle<()>>,
+    /// What ends by itself once it is asked to: the control socket, the hub.
+    tasks: JoinSet<()>,
     engine: Engine,
     runtime: Option<Runtime>,
     // Writes out its last lines when it goes.
@@ -151,33 +154,26 @@ impl App {
             Arc::clone(&engine.metrics),
             tokens.clone(),
             Arc::clone(&engine.store),
-            config.vault().has_grant_keys(),
+            !config.vault().has_grant_keys(),
             stopping.clone(),
         ));
         runtime.spawn(ops.serve(tokio::net::TcpListener::from_std(ops_listener)?));
-        let mut control = None;
+        let mut tasks = JoinSet::new();
         if let Some(path) = &config.control {
             let listener = control::Listener::bind(path)?;
             let mut until = stopping.clone();
             let management = Arc::clone(&engine.management);
-            control = Some(runtime.spawn(async move { control::serve(listener, management, until.asked()).await }));
+            tasks.spawn(async move { control::serve(listener, management, until.asked()).await });
+        }
+        if let Some(settings) = &config.hub {
+            tasks.spawn(hub(settings, &engine).run(stopping.clone()));
         }
         runtime.spawn(engine.keys.clone().watch(engine.metrics.keys.clone()));
         runtime.spawn(warn_of_dangers(Arc::clone(&engine.store)));
         let log = config.log.access.then(|| start_log(config, &engine, log)).transpose()?;
         let workers = start_workers(config, &engine, &tokens, log.as_ref(), listeners, &stopping)?;
         drop(_within);
-        Ok(Self {
-            proxy_address,
-            ops_address,
-            stop,
-            workers,
-            tokens,
-            control,
-            engine,
-            runtime: Some(runtime),
-            _log: log,
-        })
+        Ok(Self { proxy_address, ops_address, stop, workers, tokens, tasks, engine, runtime: Some(runtime), _log: log })
     }
 
     /// Where callers connect, unless that is a Unix socket.
@@ -206,13 +202,11 @@ impl App {
         let drained =
             self.workers.drain(..).map(|worker| worker.join().unwrap_or(false)).fold(true, std::ops::BitAnd::bitand);
         let Some(runtime) = self.runtime.take() else { return drained };
-        let control = self.control.take();
+        let mut tasks = std::mem::take(&mut self.tasks);
         let settle = async {
             self.tokens.settle().await;
-            // What the command line has asked for may be an exchange too.
-            if let Some(control) = control {
-                let _ = control.await;
-            }
+            // What the command line or a sidecar has asked for may be an exchange too.
+            while tasks.join_next().await.is_some() {}
         };
         let settle = async { tokio::time::timeout(SETTLE_TIMEOUT, settle).await.is_ok() };
         let settled = runtime.block_on(settle);
@@ -238,12 +232,18 @@ fn token_source(config: &Config, engine: &Engine, runtime: &Handle) -> TokenSour
     TokenSource::new(Parts {
         settings: config.tokens.clone(),
         exchanger: Arc::clone(&engine.exchanger),
+        ask_hub: (!config.vault().has_grant_keys()).then(|| AskHub::new(Arc::clone(&engine.exchanger))),
         store: Arc::clone(&engine.store),
         transport: Arc::clone(&engine.transport),
         trusted_hosts: config.transport.trusted_hosts.clone(),
         metrics: engine.metrics.tokens.clone(),
         runtime: runtime.clone(),
     })
+}
+
+fn hub(settings: &hub::Settings, engine: &Engine) -> Arc<Hub> {
+    let (store, management) = (Arc::clone(&engine.store), Arc::clone(&engine.management));
+    Hub::new(settings.clone(), store, management, engine.metrics.hub.clone())
 }
 
 fn start_log(config: &Config, engine: &Engine, sink: Box<dyn Write + Send>) -> io::Result<AccessLog> {

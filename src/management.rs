@@ -16,7 +16,7 @@ mod view;
 
 use std::sync::Arc;
 
-pub use check::{Checked, SessionFound};
+pub use check::{Checked, Found, SessionFound};
 pub use document::{Field, ImportDocument, InputFault, MAX_DOCUMENT_BYTES};
 pub use import::Imported;
 pub use keys::{KeyKeeper, NotResealed, ResealPage, RingView, Unopenable, UsagePage};
@@ -29,10 +29,10 @@ pub use view::{ConnectionLine, ConnectionView, Listing, Name};
 use crate::connection::{ConnectionKey, Status};
 use crate::oauth::Apps;
 use crate::salesforce::hosts::TrustedHosts;
-use crate::store::Store;
+use crate::store::{Record, Row, Store};
 use crate::token::{Exchanger, Obtained, Want};
 use crate::transport::Transport;
-use crate::vault::Vault;
+use crate::vault::{Sealed, Vault};
 
 /// The most connections of one page of a listing.
 pub const MAX_PAGE: usize = 1000;
@@ -80,7 +80,13 @@ impl Management {
 
     /// Everything about a connection but its tokens.
     pub async fn show(&self, key: &ConnectionKey) -> Result<ConnectionView, Refusal> {
-        let record = self.store.read_record(key).await?.ok_or(Refusal::NotConnected)?;
+        if self.vault.has_grant_keys() {
+            let record = self.store.read_record(key).await?.ok_or(Refusal::NotConnected)?;
+            return Ok(ConnectionView::of(key, &record, &self.vault));
+        }
+        // Whoever cannot open a grant may not be allowed to read it either.
+        let Row { head, session, now } = self.store.read(key).await?.ok_or(Refusal::NotConnected)?;
+        let record = Record { head, session, now, grant: Sealed::from_bytes(Vec::new()), intent: None };
         Ok(ConnectionView::of(key, &record, &self.vault))
     }
 
@@ -100,13 +106,21 @@ impl Management {
     /// Gets the next generation now, whatever the present one is good for.
     pub async fn refresh(&self, key: &ConnectionKey) -> Result<ConnectionView, Refusal> {
         let row = self.store.read(key).await?.ok_or(Refusal::NotConnected)?;
-        self.next_generation(key, Want::Ahead(row.head.generation)).await?;
+        self.renew(key, Want::Ahead(row.head.generation)).await?;
         self.show(key).await
+    }
+
+    /// Has a generation as wanted in the store: the one that is there already, or one exchanged for.
+    pub async fn renew(&self, key: &ConnectionKey, want: Want) -> Result<(), Refusal> {
+        self.next_generation(key, want).await.map(drop)
     }
 
     /// A generation as wanted. The exchange runs in a task of its own, so that it ends whatever becomes of whoever
     /// asked for it.
     async fn next_generation(&self, key: &ConnectionKey, want: Want) -> Result<Obtained, Refusal> {
+        if !self.vault.has_grant_keys() {
+            return Err(Refusal::NoGrantKeys);
+        }
         let (exchanger, key) = (Arc::clone(&self.exchanger), key.clone());
         let exchange = tokio::spawn(async move { exchanger.obtain(&key, want, None).await });
         match exchange.await {

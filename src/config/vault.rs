@@ -1,5 +1,5 @@
-//! Section `[vault]`: the key files. Without session keys nothing starts; an embedded file needs grant keys too, since
-//! no other process could exchange for it.
+//! Section `[vault]`: the key files. Without session keys nothing starts; a hub needs grant keys too, and so does an
+//! embedded file, since no other process could exchange for it.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -11,27 +11,24 @@ use crate::vault::{FileRing, Purpose, Vault};
 const HOW: &str = "make one with: (umask 077; orgpass keys new > FILE)";
 
 /// Takes the keys of `[vault]` and reads the key files: the vault, which is missing only with a fault, and the folder of
-/// the journal.
+/// the journal. `needs_grant_keys` is the reason, if grant keys are needed.
 pub(super) fn read(
     mut section: Section<'_>,
-    needs_grant_keys: bool,
+    needs_grant_keys: Option<&str>,
     warnings: &mut Vec<Fault>,
 ) -> (Option<Vault>, Option<PathBuf>) {
     let journal_dir = section.file("journal_dir");
     (rings(section, needs_grant_keys, warnings), journal_dir)
 }
 
-fn rings(mut section: Section<'_>, needs_grant_keys: bool, warnings: &mut Vec<Fault>) -> Option<Vault> {
+fn rings(mut section: Section<'_>, needs_grant_keys: Option<&str>, warnings: &mut Vec<Fault>) -> Option<Vault> {
     let session = ring(&mut section, "session_keys_file", warnings);
     let grant = ring(&mut section, "grant_keys_file", warnings);
     if session.is_none() {
         section.fault("session_keys_file", format_args!("is missing; name a key file, and {HOW}"));
     }
-    if grant.is_none() && needs_grant_keys {
-        let message = format_args!(
-            "is missing; with an embedded store no other process can hold the grant keys. Name a key file, and {HOW}"
-        );
-        section.fault("grant_keys_file", message);
+    if let (None, Some(why)) = (&grant, needs_grant_keys) {
+        section.fault("grant_keys_file", format_args!("is missing; {why}. Name a key file, and {HOW}"));
     }
     let session = suiting(&mut section, "session_keys_file", session, Purpose::Session, grant.is_some());
     let grant = suiting(&mut section, "grant_keys_file", grant, Purpose::Grant, true);

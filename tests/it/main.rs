@@ -11,6 +11,8 @@ mod caller;
 mod documents;
 mod exchanging;
 mod fencing;
+mod hubbing;
+mod monitoring;
 mod operating;
 mod refusing;
 mod rekeying;

@@ -36,6 +36,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "config",
             "connection",
             "control",
+            "hub",
             "management",
             "metrics",
             "oauth",
@@ -57,6 +58,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
         "config",
         &[
             "access_log",
+            "hub",
             "oauth",
             "ops",
             "proxy",
@@ -70,6 +72,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
         ],
     ),
     ("control", &["connection", "management", "server", "shutdown"]),
+    ("hub", &["connection", "management", "metrics", "settings", "shutdown", "store", "token"]),
     ("server", &["proxy", "shutdown"]),
     ("ops", &["metrics", "settings", "shutdown", "store", "token"]),
     (
