@@ -2,7 +2,7 @@
 //! activity is written down only once half of that has passed, so only half is ever guaranteed.
 
 use super::World;
-use crate::clock::Millis;
+use crate::clock::{Millis, millis};
 use crate::dead_session::ApiFamily;
 use crate::ids;
 
@@ -11,6 +11,8 @@ pub(crate) struct Session {
     pub(crate) user_id: String,
     last_activity: Millis,
     timeout: Millis,
+    /// When it ends however much it is used.
+    ends: Option<Millis>,
 }
 
 /// What a token is good for at an org.
@@ -40,6 +42,7 @@ impl World {
             user_id: user_id.to_owned(),
             last_activity: now,
             timeout: self.apps[client_id].session_timeout(),
+            ends: self.apps[client_id].options.session_life.map(|life| now + millis(life)),
         };
         self.secrets.push(token.clone());
         self.sessions.insert(token.clone(), session);
@@ -48,7 +51,9 @@ impl World {
 
     pub(crate) fn session_is_live(&self, now: Millis, token: &str) -> bool {
         self.sessions.get(token).is_some_and(|session| {
-            now.saturating_sub(session.last_activity) < session.timeout && self.users[&session.user_id].active
+            now.saturating_sub(session.last_activity) < session.timeout
+                && session.ends.is_none_or(|ends| now < ends)
+                && self.users[&session.user_id].active
         })
     }
 
