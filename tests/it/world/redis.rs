@@ -65,7 +65,8 @@ pub fn everything_at(url: &str) -> Vec<u8> {
     everything(&mut redis::Client::open(url).unwrap().get_connection().unwrap())
 }
 
-fn everything(raw: &mut redis::Connection) -> Vec<u8> {
+/// All keys and values of the server that this connection leads to, raw.
+pub fn everything(raw: &mut redis::Connection) -> Vec<u8> {
     let keys: Vec<Vec<u8>> = redis::cmd("KEYS").arg("*").query(raw).unwrap();
     let mut all = Vec::new();
     for keys in keys.chunks(1000) {
