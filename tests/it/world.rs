@@ -363,7 +363,7 @@ impl World {
                 redis.dump()
             }
             (None, StoreUrl::File(path)) => std::fs::read(path).unwrap(),
-            (None, StoreUrl::Redis(url)) => redis::everything_at(url),
+            (None, StoreUrl::Redis(url)) => redis::everything_at(url.as_str()),
         };
         let places = [
             ("the access log", self.log.text().into_bytes()),
