@@ -139,7 +139,7 @@ fn the_environment_goes_over_the_file() {
     assert_eq!(config.apps.get("My-App").unwrap().client_id, "two");
     assert_eq!(config.apps.get("default").unwrap().client_id, "three");
     assert!(config.transport.trusted_hosts.contains("::1"));
-    assert_eq!(config.store.url, StoreUrl::Redis("redis://127.0.0.1:6379".to_owned()));
+    assert_eq!(config.store.url, "redis://127.0.0.1:6379".parse().unwrap());
     assert_eq!(config.control, None, "with Redis there is a control socket only where it is named");
 }
 

@@ -119,7 +119,7 @@ pub const OWNERS: &[(&str, &[&str])] = &[
     ("foldhash", &["proxy/observe", "token"]),
     ("futures_util", &["transport"]),
     ("tikv_jemallocator", &["main"]),
-    ("arc_swap", &["store/redis", "token", "vault"]),
+    ("arc_swap", &["token", "vault"]),
     ("flate2", &["proxy/peek"]),
     ("tempfile", &["proxy/spill"]),
     ("socket2", &["server"]),
@@ -133,7 +133,7 @@ pub const OWNERS: &[(&str, &[&str])] = &[
     ("clap", &["cli"]),
     ("indicatif", &["cli"]),
     ("anyhow", &["app", "cli", "main"]),
-    ("url", &["oauth", "proxy/identify", "salesforce", "store/settings"]),
+    ("url", &["oauth", "proxy/identify", "salesforce", "store/redis_url"]),
 ];
 
 /// Crates that everybody may name: the runtime, HTTP's own types, and ways to write things down.
