@@ -169,7 +169,7 @@ impl World {
 
     /// Starts Orgpass again on this Redis, with the configuration that it had.
     pub async fn start_again_on(&mut self, redis: &RedisChild) {
-        assert_eq!(self.config.store.url, StoreUrl::Redis(redis.url()));
+        assert_eq!(self.config.store.url, redis.url().parse().unwrap());
         self.orgpass = Some(self.beside(|_| {}).await);
     }
 
