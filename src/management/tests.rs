@@ -54,9 +54,22 @@ fn each_fault_of_a_document_names_its_key_and_never_its_value() {
         (r#"{"tenant":"a","refresh_token":"x","instance_url":"https://evil.example"}"#, "instance_url", "not a host"),
         (r#"{"tenant":"a","refresh_token":"x","instance_url":"http://S3CRET"}"#, "instance_url", "https"),
         (r#"{"tenant":"a","refresh_token":"x","login_url":"https://u:S3CRET@h"}"#, "login_url", "user or password"),
-        (r#"{"tenant":"a","refresh_token":"x","app":"S3CRET"}"#, "app", "known here: default, other"),
-        (r#"{"tenant":"a","refresh_token":"x","grant":"jwt_bearer"}"#, "grant", "not in this version"),
-        (r#"{"tenant":"a","refresh_token":"x","grant":"S3CRET"}"#, "grant", "must be refresh_token"),
+        (r#"{"tenant":"a","refresh_token":"x","app":"S3CRET"}"#, "app", "known here: default, other, server"),
+        (r#"{"tenant":"a","refresh_token":"x","grant":"jwt_bearer"}"#, "refresh_token", "no use"),
+        (r#"{"tenant":"a","refresh_token":"x","grant":"client_credentials"}"#, "refresh_token", "no use"),
+        (r#"{"tenant":"a","refresh_token":"x","username":"S3CRET"}"#, "username", "no use"),
+        (r#"{"tenant":"a","grant":"client_credentials","username":"S3CRET"}"#, "username", "no use"),
+        (r#"{"tenant":"a","grant":"jwt_bearer"}"#, "username", "is missing"),
+        (r#"{"tenant":"a","grant":"jwt_bearer","username":"S3CRET S3CRET"}"#, "username", "visible ASCII"),
+        (r#"{"tenant":"a","grant":"jwt_bearer","username":"u"}"#, "app", "has no private_key_file"),
+        (r#"{"tenant":"a","grant":"client_credentials"}"#, "app", "has no client_secret_file"),
+        (r#"{"tenant":"a","grant":"client_credentials","app":"server"}"#, "instance_url", "the org's own host"),
+        (
+            r#"{"tenant":"a","grant":"client_credentials","login_url":"https://test.salesforce.com"}"#,
+            "login_url",
+            "the org's own host",
+        ),
+        (r#"{"tenant":"a","refresh_token":"x","grant":"S3CRET"}"#, "grant", "must be refresh_token, jwt_bearer"),
         (r#"{"tenant":"a","access_token":"x","grant":"refresh_token"}"#, "refresh_token", "is missing"),
         (r#"{"tenant":"a","refresh_token":"x","issued_at":"S3CRET"}"#, "issued_at", "milliseconds"),
         (r#"{"tenant":"a","refresh_token":"x","issued_at":-1}"#, "issued_at", "milliseconds"),
@@ -187,6 +200,34 @@ async fn an_import_creates_and_the_same_again_changes_nothing() {
     assert_eq!(view.line.status, Status::Active);
     assert_eq!(view.login_url.as_deref(), Some("https://acme.my.salesforce.com"));
     assert_eq!(view.local_token, "00D000000000000!orgpass.acme");
+}
+
+#[tokio::test]
+async fn what_earns_without_a_token_is_imported_without_one() {
+    let world = Fixture::new();
+    let own_host = r#""app":"server","instance_url":"https://a.my.salesforce.com""#;
+    for (tenant, rest, other, kind) in [
+        (
+            "jwt",
+            r#""app":"server","grant":"jwt_bearer","username":"ana@acme.example""#.to_owned(),
+            r#""app":"server","grant":"jwt_bearer","username":"bob@acme.example""#.to_owned(),
+            GrantKind::JwtBearer,
+        ),
+        (
+            "own",
+            format!(r#"{own_host},"grant":"client_credentials""#),
+            format!(r#"{own_host},"grant":"jwt_bearer","username":"ana@acme.example""#),
+            GrantKind::ClientCredentials,
+        ),
+    ] {
+        let management = &world.management;
+        assert_eq!(management.import_document(&document(tenant, &rest)).await, Ok(Imported::Created));
+        assert_eq!(management.import_document(&document(tenant, &rest)).await, Ok(Imported::Unchanged));
+        let other = management.import_document(&document(tenant, &other)).await;
+        assert_eq!(other, Err(Refusal::Conflict(Status::Active)));
+        let view = management.show(&key(tenant)).await.unwrap();
+        assert_eq!((view.line.grant, view.line.status, view.instance_url), (kind, Status::Active, None));
+    }
 }
 
 #[tokio::test]
