@@ -25,7 +25,7 @@ use crate::server::{self, Listener};
 use crate::shutdown::{self, Stop};
 use crate::store::{EmbeddedStore, ObservedStore, Owner, RedisStore, Store, StoreError, StoreUrl};
 use crate::telemetry;
-use crate::token::{Exchanger, Parts, TokenSource};
+use crate::token::{Clock, Exchanger, Parts, TokenSource};
 use crate::transport::{Transport, TransportError};
 
 /// How long exchanges may take to end when the process stops: the lease's life and some.
@@ -188,6 +188,11 @@ impl App {
         &self.engine
     }
 
+    /// The clock by which sessions age.
+    pub fn clock(&self) -> &Clock {
+        self.tokens.clock()
+    }
+
     /// Asks everything to stop, without waiting: not ready any more, no new connections, calls drain.
     pub fn begin_stop(&self) {
         self.stop.ask();
@@ -235,6 +240,7 @@ fn token_source(config: &Config, engine: &Engine, runtime: &Handle) -> TokenSour
         transport: Arc::clone(&engine.transport),
         trusted_hosts: config.transport.trusted_hosts.clone(),
         metrics: engine.metrics.tokens.clone(),
+        clock: Clock::default(),
         runtime: runtime.clone(),
     })
 }

@@ -22,7 +22,7 @@ pub use refusal::Refusal;
 pub use remove::{Removed, WhenNotRevoked};
 pub use request::{ImportRequest, MAX_TOKEN_BYTES};
 pub use sfdx_auth_url::SfdxAuthUrl;
-pub use view::{ConnectionLine, ConnectionView, Listing};
+pub use view::{ConnectionLine, ConnectionView, Lifetime, Listing};
 
 use crate::connection::{ConnectionKey, Generation, Status};
 use crate::oauth::Apps;
@@ -84,7 +84,7 @@ impl Management {
     /// Everything about a connection but its tokens.
     pub async fn show(&self, key: &ConnectionKey) -> Result<ConnectionView, Refusal> {
         let record = self.store.read_record(key).await?.ok_or(Refusal::NotConnected)?;
-        Ok(ConnectionView::of(key, &record, &self.vault))
+        Ok(ConnectionView::of(key, &record, &self.vault, &self.apps))
     }
 
     /// Gets the next generation now, whatever the present one is good for.

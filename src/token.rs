@@ -3,6 +3,7 @@
 
 mod ahead;
 mod backoff;
+mod clock;
 mod exchange;
 mod lifetime;
 mod sealed;
@@ -11,7 +12,9 @@ mod settings;
 mod slot;
 mod source;
 
+pub use clock::Clock;
 pub use exchange::{Exchanger, Obtained};
+pub use lifetime::{Life, LifeSource, stored_life};
 pub use sealed::{GrantSecret, RecordError, SessionSecret};
 pub use session::Session;
 pub use settings::Settings;

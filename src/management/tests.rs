@@ -8,6 +8,7 @@ use super::fixture::{self, Fixture, ring};
 use super::*;
 use crate::connection::Cause;
 use crate::store::GrantKind;
+use crate::token::LifeSource;
 use crate::vault::Vault;
 
 const ACCESS: &str = "00Dxx0000001gPL!AQcExampleS3CRET";
@@ -200,6 +201,7 @@ async fn an_import_creates_and_the_same_again_changes_nothing() {
     assert_eq!(view.line.status, Status::Active);
     assert_eq!(view.login_url.as_deref(), Some("https://acme.my.salesforce.com"));
     assert_eq!(view.local_token, "00D000000000000!orgpass.acme");
+    assert_eq!(view.lifetime, Lifetime { source: LifeSource::Default, seconds: 2 * 60 * 60 });
 }
 
 #[tokio::test]
@@ -240,6 +242,7 @@ async fn an_access_token_alone_is_a_connection_that_knows_its_org() {
     assert_eq!(world.management.import_document(&document("a", &rest)).await, Ok(Imported::Unchanged));
     let view = world.management.show(&key("a")).await.unwrap();
     assert_eq!(view.line.grant, GrantKind::AccessToken);
+    assert_eq!(view.lifetime.source, LifeSource::Default, "an opaque token says nothing");
     assert_eq!(view.org_id.as_deref(), Some("00Dxx0000001gPL"));
     assert_eq!(view.issued_at, Some(1_767_225_600_000));
     assert!(!serde_json::to_string(&view).unwrap().contains("S3CRET"));

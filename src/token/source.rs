@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 
 use super::exchange::{Exchanger, Obtained};
 use super::slot::{Flight, FlightResult};
-use super::{Session, SessionSecret, Settings, Slot, TokenError, Unavailable};
+use super::{Clock, Session, SessionSecret, Settings, Slot, TokenError, Unavailable};
 use crate::connection::{Cause, ConnectionKey, Generation, KeyRef, Status};
 use crate::metrics::TokenMetrics;
 use crate::salesforce::hosts::TrustedHosts;
@@ -39,6 +39,8 @@ pub struct Parts {
     pub trusted_hosts: TrustedHosts,
     /// Counters of the engine.
     pub metrics: TokenMetrics,
+    /// By which sessions age.
+    pub clock: Clock,
     /// Where exchanges run.
     pub runtime: Handle,
 }
@@ -91,7 +93,7 @@ impl TokenSource {
             return Ok(slot);
         }
         if let Some(since) = self.0.unknown.get(&key) {
-            if since.elapsed() < self.0.parts.settings.unknown_for {
+            if self.clock().now().saturating_duration_since(since) < self.0.parts.settings.unknown_for {
                 return Err(TokenError::NotConnected);
             }
             self.0.unknown.remove(&key);
@@ -169,10 +171,15 @@ impl TokenSource {
 
     /// Notes that the org accepted a call of `family` with this session.
     pub fn accepted(&self, slot: &Arc<Slot>, session: &Session, family: ApiFamily) {
-        session.note_accepted(family);
+        session.note_accepted(family, self.clock().now());
         if slot.is_troubled() {
             self.cure(slot, session.generation, family);
         }
+    }
+
+    /// The clock by which calls are to say when they were sent.
+    pub fn clock(&self) -> &Clock {
+        &self.0.parts.clock
     }
 
     /// How many connections are in memory.
@@ -218,7 +225,7 @@ impl TokenSource {
         if let Some(flight) = state.live_flight() {
             return Ok(flight);
         }
-        if let Some(error) = state.stopped(Instant::now()) {
+        if let Some(error) = state.stopped(self.clock().now()) {
             return Err(Err(error));
         }
         let (sender, flight) = watch::channel(None);
@@ -237,12 +244,12 @@ impl TokenSource {
             slot.set_session(None);
             if *error == TokenError::NotConnected {
                 self.0.slots.remove(&slot.key);
-                self.0.unknown.insert(slot.key.clone(), Instant::now());
+                self.0.unknown.insert(slot.key.clone(), self.clock().now());
             }
         }
         {
             let mut state = slot.state();
-            state.note_result(&result, Instant::now());
+            state.note_result(&result, self.clock().now());
             state.flight = None;
         }
         sender.send_replace(Some(result));
@@ -268,12 +275,16 @@ impl TokenSource {
     }
 
     fn ready(&self, secret: &SessionSecret, stored: Option<Instant>) -> Result<Session, TokenError> {
-        Session::new(secret, stored, &self.0.parts.trusted_hosts, &self.0.parts.transport)
+        let now = self.clock().now();
+        // The age is by the store's clock; from here on this one counts.
+        let stored = stored.and_then(|stored| now.checked_sub(stored.elapsed()));
+        Session::new(secret, now, stored, &self.0.parts.trusted_hosts, &self.0.parts.transport)
             .map_err(|cause| TokenError::Misconfigured { cause, code: None })
     }
 
     fn note_head(&self, slot: &Slot, state: &mut super::slot::State, head: &Head) {
         (state.status, state.cause, state.grant) = (head.status, head.cause, Some(head.grant));
+        state.lifetime.recall(head.idle);
         if head.cause == Some(Cause::FreshTokenRefused) {
             slot.set_troubled(true);
         }
@@ -287,7 +298,7 @@ impl TokenSource {
         code: Option<ErrorCode>,
         sent: Instant,
     ) -> Result<(), TokenError> {
-        let now = Instant::now();
+        let now = self.clock().now();
         let mut state = slot.state();
         let refused_fresh = |code| TokenError::Misconfigured { cause: Cause::FreshTokenRefused, code };
         if let Some(first_code) = state.cooling(family, now) {
@@ -302,7 +313,7 @@ impl TokenSource {
             }
             return Err(refused_fresh(code));
         }
-        if let Some(last) = refused.last_accepted()
+        if let Some(last) = refused.last_use()
             && slot.session().as_ref().is_some_and(|held| held.generation == refused.generation)
         {
             state.lifetime.learn(sent.saturating_duration_since(last));
