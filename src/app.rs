@@ -23,9 +23,9 @@ use crate::proxy::replay_body::ReplayMemory;
 use crate::proxy::{Listen, Proxy};
 use crate::server::{self, Listener};
 use crate::shutdown::{self, Stop};
-use crate::store::{EmbeddedStore, ObservedStore, Owner, RedisStore, Store, StoreError, StoreUrl};
+use crate::store::{EmbeddedStore, ObservedStore, RedisStore, Store, StoreError, StoreUrl};
 use crate::telemetry;
-use crate::token::{Clock, Exchanger, Parts, TokenSource};
+use crate::token::{Clock, Exchanger, ExchangerParts, Parts, Successors, TokenSource};
 use crate::transport::{Transport, TransportError};
 
 /// How long exchanges may take to end when the process stops: the lease's life and some.
@@ -82,16 +82,18 @@ impl Engine {
         let store: Arc<dyn Store> = Arc::new(ObservedStore::new(open_store(config)?, metrics.store.clone()));
         let transport =
             Arc::new(Transport::new(config.transport.clone(), config.extra_roots.as_deref(), config.proxy.workers)?);
-        let exchanger = Arc::new(Exchanger {
+        let successors = Successors::open(config.journal_dir.as_deref())
+            .map_err(|error| StartError::File(format!("vault.journal_dir: {error}")))?;
+        let exchanger = Arc::new(Exchanger::new(ExchangerParts {
             settings: config.tokens.clone(),
             store: Arc::clone(&store),
             vault: Arc::clone(config.vault()),
             apps: config.apps.clone(),
             transport: Arc::clone(&transport),
             trusted_hosts: config.transport.trusted_hosts.clone(),
-            owner: Owner::random(),
+            successors,
             metrics: metrics.tokens.clone(),
-        });
+        }));
         let management = Arc::new(Management::new(Arc::clone(&exchanger)));
         Ok(Self { metrics, store, transport, exchanger, management })
     }

@@ -51,6 +51,8 @@ pub struct Config {
     pub log: telemetry::Settings,
     /// The control socket: `control.listen`, else beside the store file; none with Redis unless it is named.
     pub control: Option<PathBuf>,
+    /// Where exchanges are noted before they are stored: `vault.journal_dir`.
+    pub journal_dir: Option<PathBuf>,
     /// What works and should still be changed, such as key files that others can read.
     pub warnings: Vec<Fault>,
     vault: Arc<Vault>,
@@ -125,7 +127,7 @@ impl Config {
         let control = control::read(sections.take("control"), &store.url);
         let mut warnings = Vec::new();
         let needs_grant_keys = matches!(store.url, StoreUrl::File(_));
-        let vault = vault::read(sections.take("vault"), needs_grant_keys, &mut warnings);
+        let (vault, journal_dir) = vault::read(sections.take("vault"), needs_grant_keys, &mut warnings);
         if let Some(Err(error)) = store.password_file.clone().map(|file| SecretFile::new(file).read()) {
             sections.fault("store.password_file", error.to_string());
         }
@@ -147,6 +149,7 @@ impl Config {
             extra_roots,
             log,
             control,
+            journal_dir,
             warnings,
             vault: Arc::new(vault?),
         })

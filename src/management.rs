@@ -24,11 +24,11 @@ pub use request::{ImportRequest, MAX_TOKEN_BYTES};
 pub use sfdx_auth_url::SfdxAuthUrl;
 pub use view::{ConnectionLine, ConnectionView, Lifetime, Listing};
 
-use crate::connection::{ConnectionKey, Generation, Status};
+use crate::connection::{ConnectionKey, Status};
 use crate::oauth::Apps;
 use crate::salesforce::hosts::TrustedHosts;
-use crate::store::{Owner, Store};
-use crate::token::{Exchanger, Obtained};
+use crate::store::Store;
+use crate::token::{Exchanger, Obtained, Want};
 use crate::transport::Transport;
 use crate::vault::Vault;
 
@@ -51,26 +51,16 @@ pub struct Management {
 }
 
 impl Management {
-    /// Management over the parts of the process's exchanger, with an exchanger of its own: under the same name as the
-    /// holder of leases, the two would not keep out of each other's way.
-    pub fn new(parts: Arc<Exchanger>) -> Self {
-        let exchanger = Exchanger {
-            settings: parts.settings.clone(),
+    /// Management over the process's exchanger and its parts.
+    pub fn new(exchanger: Arc<Exchanger>) -> Self {
+        let parts = exchanger.parts();
+        Self {
             store: Arc::clone(&parts.store),
             vault: Arc::clone(&parts.vault),
             apps: parts.apps.clone(),
             transport: Arc::clone(&parts.transport),
             trusted_hosts: parts.trusted_hosts.clone(),
-            owner: Owner::random(),
-            metrics: parts.metrics.clone(),
-        };
-        Self {
-            store: Arc::clone(&exchanger.store),
-            vault: Arc::clone(&exchanger.vault),
-            apps: exchanger.apps.clone(),
-            transport: Arc::clone(&exchanger.transport),
-            trusted_hosts: exchanger.trusted_hosts.clone(),
-            exchanger: Arc::new(exchanger),
+            exchanger,
             importing: tokio::sync::Mutex::default(),
         }
     }
@@ -90,15 +80,15 @@ impl Management {
     /// Gets the next generation now, whatever the present one is good for.
     pub async fn refresh(&self, key: &ConnectionKey) -> Result<ConnectionView, Refusal> {
         let row = self.store.read(key).await?.ok_or(Refusal::NotConnected)?;
-        self.next_generation(key, Some(row.head.generation)).await?;
+        self.next_generation(key, Want::Ahead(row.head.generation)).await?;
         self.show(key).await
     }
 
-    /// A generation after `refused`. The exchange runs in a task of its own, so that it ends whatever becomes of whoever
+    /// A generation as wanted. The exchange runs in a task of its own, so that it ends whatever becomes of whoever
     /// asked for it.
-    async fn next_generation(&self, key: &ConnectionKey, refused: Option<Generation>) -> Result<Obtained, Refusal> {
+    async fn next_generation(&self, key: &ConnectionKey, want: Want) -> Result<Obtained, Refusal> {
         let (exchanger, key) = (Arc::clone(&self.exchanger), key.clone());
-        let exchange = tokio::spawn(async move { exchanger.obtain(&key, refused).await });
+        let exchange = tokio::spawn(async move { exchanger.obtain(&key, want, None).await });
         match exchange.await {
             Ok(obtained) => Ok(obtained?),
             Err(error) => Err(Refusal::Failed { message: format!("the exchange ended without a result: {error}") }),

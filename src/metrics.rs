@@ -60,6 +60,18 @@ pub struct TokenMetrics {
     pub cache_entries: IntGauge,
     /// `orgpass_adopted_generations_total`
     pub adopted: IntCounter,
+    /// `orgpass_exchange_waits_total{reason}`
+    pub waits: IntCounterVec,
+    /// `orgpass_lease_losses_total`
+    pub lease_losses: IntCounter,
+    /// `orgpass_open_intents_total`
+    pub open_intents: IntCounter,
+    /// `orgpass_lost_grants_total`
+    pub lost_grants: IntCounter,
+    /// `orgpass_store_rollbacks_total`
+    pub rollbacks: IntCounter,
+    /// `orgpass_restored_generations_total`
+    pub restored: IntCounter,
 }
 
 /// Metrics of the store.
@@ -69,8 +81,6 @@ pub struct StoreMetrics {
     pub up: IntGauge,
     /// `orgpass_store_operation_duration_seconds{operation}`
     pub operation_duration: HistogramVec,
-    /// `orgpass_store_rollbacks_total`
-    pub rollbacks: IntCounter,
 }
 
 impl Metrics {
@@ -144,6 +154,37 @@ impl Metrics {
                     "orgpass_adopted_generations_total",
                     "Newer generations found in the store instead of being exchanged for.",
                 ),
+                waits: counter_vec(
+                    &r,
+                    "orgpass_exchange_waits_total",
+                    "Times that getting a generation had to wait, by what for.",
+                    &["reason"],
+                ),
+                lease_losses: counter(
+                    &r,
+                    "orgpass_lease_losses_total",
+                    "Exchanges that were not sent because another process had begun to act on the connection.",
+                ),
+                open_intents: counter(
+                    &r,
+                    "orgpass_open_intents_total",
+                    "Times that an exchange found an earlier one whose outcome is unknown.",
+                ),
+                lost_grants: counter(
+                    &r,
+                    "orgpass_lost_grants_total",
+                    "Connections that a person must consent to again because the answer to an exchange was lost.",
+                ),
+                rollbacks: counter(
+                    &r,
+                    "orgpass_store_rollbacks_total",
+                    "Connections of which the store held an older generation than this process had seen.",
+                ),
+                restored: counter(
+                    &r,
+                    "orgpass_restored_generations_total",
+                    "Generations that this process stored again after the store had gone back.",
+                ),
             },
             store: StoreMetrics {
                 up: gauge(&r, "orgpass_store_up", "1 while the store answers, else 0."),
@@ -153,11 +194,6 @@ impl Metrics {
                     "Duration of store operations.",
                     &["operation"],
                     STORE_BUCKETS,
-                ),
-                rollbacks: counter(
-                    &r,
-                    "orgpass_store_rollbacks_total",
-                    "Times that the store held an older generation than this process had seen.",
                 ),
             },
             registry: r,

@@ -101,7 +101,7 @@ pub enum IntentWrite {
 }
 
 /// The outcome of a successful exchange, to be stored.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Commit {
     /// The attempt that made it. The same attempt again is known as done.
     pub attempt: AttemptId,

@@ -5,29 +5,32 @@ mod ahead;
 mod backoff;
 mod clock;
 mod exchange;
+mod journal;
 mod lifetime;
 mod sealed;
 mod session;
 mod settings;
 mod slot;
 mod source;
+mod successors;
 
 pub use clock::Clock;
-pub use exchange::{Exchanger, Obtained};
+pub use exchange::{Exchanger, ExchangerParts, Obtained, Want};
 pub use lifetime::{Life, LifeSource, stored_life};
 pub use sealed::{GrantSecret, RecordError, SessionSecret};
 pub use session::Session;
 pub use settings::Settings;
 pub use slot::Slot;
 pub use source::{Parts, TokenSource};
+pub use successors::Successors;
 
 use std::time::Duration;
 
-use crate::connection::Cause;
+use crate::connection::{Cause, Status};
 use crate::salesforce::ErrorCode;
 
 /// Why there is no token to send a call with.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum TokenError {
     /// Nobody has connected this tenant and user, or it was disconnected.
     #[error("not connected")]
@@ -54,7 +57,7 @@ pub enum TokenError {
 }
 
 /// Why no token is to be had at the moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Unavailable {
     /// The store does not answer.
     Store,
@@ -66,6 +69,8 @@ pub enum Unavailable {
     RateLimited,
     /// Another exchange is under way, or its outcome is unknown.
     Busy,
+    /// The store holds less than this process has seen: it went back to an older state.
+    RolledBack,
     /// This process has no grant keys and no hub answers.
     NoHub,
 }
@@ -79,6 +84,7 @@ impl Unavailable {
             Self::TokenEndpoint => "Salesforce's token endpoint does not answer",
             Self::RateLimited => "Salesforce limits this user's logins",
             Self::Busy => "another exchange is under way",
+            Self::RolledBack => "the store went back to an older state",
             Self::NoHub => "this process has no grant keys and no hub is running",
         }
     }
@@ -94,5 +100,13 @@ impl TokenError {
     /// Nothing now, for this reason; ask again after the usual second.
     pub(crate) fn unavailable(reason: Unavailable) -> Self {
         Self::Unavailable { reason, retry_after: Duration::from_secs(1) }
+    }
+
+    /// Nothing any more, for a cause that ends a connection or that somebody must mend.
+    fn of(cause: Cause) -> Self {
+        match cause.status() {
+            Status::Reauthorize => Self::Reauthorize(cause),
+            _ => Self::Misconfigured { cause, code: None },
+        }
     }
 }

@@ -2,7 +2,7 @@
 //! no other process could exchange for it.
 
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
@@ -15,8 +15,18 @@ const MAX_KEY_FILE_BYTES: u64 = 64 * 1024;
 
 const HOW: &str = "make one with: (umask 077; orgpass keys new > FILE)";
 
-/// Takes the keys of `[vault]` and reads the key files. `None` only with a fault.
-pub(super) fn read(mut section: Section<'_>, needs_grant_keys: bool, warnings: &mut Vec<Fault>) -> Option<Vault> {
+/// Takes the keys of `[vault]` and reads the key files: the vault, which is missing only with a fault, and the folder of
+/// the journal.
+pub(super) fn read(
+    mut section: Section<'_>,
+    needs_grant_keys: bool,
+    warnings: &mut Vec<Fault>,
+) -> (Option<Vault>, Option<PathBuf>) {
+    let journal_dir = section.file("journal_dir");
+    (rings(section, needs_grant_keys, warnings), journal_dir)
+}
+
+fn rings(mut section: Section<'_>, needs_grant_keys: bool, warnings: &mut Vec<Fault>) -> Option<Vault> {
     let session = ring(&mut section, "session_keys_file", warnings);
     let grant = ring(&mut section, "grant_keys_file", warnings);
     if session.is_none() {

@@ -65,6 +65,9 @@ causes! {
     Revoked, "revoked", Reauthorize, Person,
         "Salesforce no longer accepts the refresh token: it was revoked, expired, or replaced by a newer approval.",
         "Connect the org again.";
+    AnswerLost, "answer_lost", Reauthorize, Person,
+        "Salesforce's answer to an exchange was lost on its way, and with it the only copy of the new refresh token.",
+        "Connect the org again.";
     ValidityExpired, "validity_expired", Reauthorize, Person,
         "The refresh token reached the end of the life that the app's policy gives it.",
         "Connect the org again; a longer life is set in the app's refresh token policy.";

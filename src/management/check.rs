@@ -10,7 +10,7 @@ use crate::salesforce::ErrorCode;
 use crate::salesforce::hosts::{InstanceUrl, LoginUrl};
 use crate::salesforce::identity::Id;
 use crate::store::{GrantKind, Head};
-use crate::token::{Obtained, SessionSecret};
+use crate::token::{Obtained, SessionSecret, Want};
 
 /// How a check found the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,7 +39,7 @@ impl Management {
     /// Checks a connection and sets its status to what was found. A refusal names the cause.
     pub async fn check(&self, key: &ConnectionKey) -> Result<Checked, Refusal> {
         let stored = self.exchanger.load(key).await?;
-        let refused = stored.as_ref().map(|stored| stored.session.generation);
+        let want = stored.as_ref().map_or(Want::Any, |stored| Want::After(stored.session.generation));
         if let Some(stored) = stored.filter(|stored| !needs_exchange(&stored.head)) {
             match self.ask(&stored.session).await? {
                 UserInfo::Alive { org, user } => {
@@ -49,7 +49,7 @@ impl Management {
                 UserInfo::Refused(code) => return Err(refused_to_say(code)),
             }
         }
-        let renewed = self.next_generation(key, refused).await?;
+        let renewed = self.next_generation(key, want).await?;
         match self.ask(&renewed.session).await? {
             UserInfo::Alive { org, user } => self.note_alive(key, SessionFound::Renewed, &renewed, &org, &user).await,
             UserInfo::Dead => self.refuse(key, renewed.session.generation, Cause::FreshTokenRefused).await,

@@ -11,8 +11,8 @@ use crate::metrics::Metrics;
 use crate::oauth::Apps;
 use crate::salesforce::hosts::TrustedHosts;
 use crate::settings::Section;
-use crate::store::{EmbeddedStore, Owner, Store};
-use crate::token::{Exchanger, Settings};
+use crate::store::{EmbeddedStore, Store};
+use crate::token::{Exchanger, ExchangerParts, Settings, Successors};
 use crate::transport::{self, Transport};
 use crate::vault::{KeyRing, Vault, new_key_line};
 
@@ -69,14 +69,14 @@ pub(crate) fn management(store: Arc<dyn Store>, vault: Arc<Vault>) -> Management
         idle_timeout: Duration::from_secs(5),
         max_idle: 1,
     };
-    Management::new(Arc::new(Exchanger {
+    Management::new(Arc::new(Exchanger::new(ExchangerParts {
         settings: Settings { wait: Duration::from_secs(1), ..Settings::default() },
         store,
         vault,
         apps: apps(),
         transport: Arc::new(Transport::new(settings, None, 1).unwrap()),
         trusted_hosts: trusted(),
-        owner: Owner::random(),
+        successors: Successors::open(None).unwrap(),
         metrics: Metrics::new().tokens,
-    }))
+    })))
 }

@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use super::source::TokenSource;
-use super::{Session, Slot};
+use super::{Session, Slot, Want};
 use crate::store::GrantKind;
 
 /// Looks at all sessions again and again, for as long as the engine's runtime lives.
@@ -21,7 +21,7 @@ pub(super) async fn run(source: TokenSource) {
                 Some(session) if is_due(&slot, session, &source, source.clock().now()) => session.generation,
                 _ => continue,
             };
-            source.start(&slot, due);
+            source.start(&slot, Want::Ahead(due));
         }
     }
 }

@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 
 use super::exchange::{Exchanger, Obtained};
 use super::slot::{Flight, FlightResult};
-use super::{Clock, Session, SessionSecret, Settings, Slot, TokenError, Unavailable};
+use super::{Clock, Session, SessionSecret, Settings, Slot, TokenError, Unavailable, Want};
 use crate::connection::{Cause, ConnectionKey, Generation, KeyRef, Status};
 use crate::metrics::TokenMetrics;
 use crate::salesforce::hosts::TrustedHosts;
@@ -79,6 +79,7 @@ impl TokenSource {
             Self(Arc::new(Inner { slots, unknown: by_key(UNKNOWN_ENTRIES), flights: TaskTracker::new(), parts }));
         source.0.parts.runtime.spawn(source.clone().follow_changes());
         source.0.parts.runtime.spawn(super::ahead::run(source.clone()));
+        source.0.parts.runtime.spawn(Arc::clone(&source.0.parts.exchanger).guard());
         source
     }
 
@@ -106,25 +107,24 @@ impl TokenSource {
     /// The session to send a call of `family` with: the one in memory. While a dead one is being replaced, the next: a
     /// body that can be sent only once is not spent on it. Another family's refusal makes no call wait.
     pub async fn current(&self, slot: &Arc<Slot>, family: ApiFamily) -> FlightResult {
-        let Some(session) = slot.session().clone() else { return self.session(slot, None).await };
+        let Some(session) = slot.session().clone() else { return self.session(slot, Want::Any).await };
         if session.was_refused_by(family) && slot.state().live_flight().is_some() {
-            return self.session(slot, Some(session.generation)).await;
+            return self.session(slot, Want::After(session.generation)).await;
         }
         Ok(session)
     }
 
-    /// A session of the connection that replaces `refused`, or any if nothing was refused. Waits for the flight that
-    /// gets it, at most [`Settings::wait`].
-    pub async fn session(&self, slot: &Arc<Slot>, refused: Option<Generation>) -> FlightResult {
+    /// A session of the connection as wanted. Waits for the flight that gets it, at most [`Settings::wait`].
+    async fn session(&self, slot: &Arc<Slot>, want: Want) -> FlightResult {
         let deadline = tokio::time::Instant::now() + self.0.parts.settings.wait;
         loop {
-            let mut flight = match self.board(slot, refused) {
+            let mut flight = match self.board(slot, want) {
                 Ok(flight) => flight,
                 Err(answer) => return answer,
             };
             let landed = tokio::time::timeout_at(deadline, flight.wait_for(Option::is_some)).await;
             match landed.map(|seen| seen.ok().and_then(|result| result.clone())) {
-                Ok(Some(Ok(session))) if refused.is_none_or(|old| session.generation.supersedes(old)) => {
+                Ok(Some(Ok(session))) if want.is_met_by(session.generation) => {
                     return Ok(session);
                 }
                 // A flight that had begun for an older refusal: get in line for the next.
@@ -146,7 +146,7 @@ impl TokenSource {
         sent: Instant,
     ) -> FlightResult {
         self.judge_refusal(slot, refused, family, code, sent)?;
-        self.session(slot, Some(refused.generation)).await
+        self.session(slot, Want::After(refused.generation)).await
     }
 
     /// As [`TokenSource::next`], without waiting: the caller's next try finds the session.
@@ -159,14 +159,14 @@ impl TokenSource {
         sent: Instant,
     ) -> Result<(), TokenError> {
         self.judge_refusal(slot, refused, family, code, sent)?;
-        self.start(slot, refused.generation);
+        self.start(slot, Want::After(refused.generation));
         Ok(())
     }
 
-    /// Starts a flight for the session after `old`, unless one is under way, not needed, or stopped.
-    pub(super) fn start(&self, slot: &Arc<Slot>, old: Generation) {
+    /// Starts a flight for a session as wanted, unless one is under way, not needed, or stopped.
+    pub(super) fn start(&self, slot: &Arc<Slot>, want: Want) {
         // In each of these cases there is nothing to wait for.
-        let _ = self.board(slot, Some(old));
+        let _ = self.board(slot, want);
     }
 
     /// Notes that the org accepted a call of `family` with this session.
@@ -202,6 +202,7 @@ impl TokenSource {
 
     /// Waits until no exchange is under way. New ones are still started for calls that drain.
     pub async fn settle(&self) {
+        self.0.parts.exchanger.begin_stop();
         self.0.flights.close();
         self.0.flights.wait().await;
     }
@@ -215,10 +216,10 @@ impl TokenSource {
     }
 
     /// The flight to wait for, started if need be; or the answer, if there is nothing to wait for.
-    fn board(&self, slot: &Arc<Slot>, refused: Option<Generation>) -> Result<Flight, FlightResult> {
+    fn board(&self, slot: &Arc<Slot>, want: Want) -> Result<Flight, FlightResult> {
         let mut state = slot.state();
         if let Some(session) = slot.session().as_ref()
-            && refused.is_none_or(|old| session.generation.supersedes(old))
+            && want.is_met_by(session.generation)
         {
             return Err(Ok(Arc::clone(session)));
         }
@@ -230,13 +231,14 @@ impl TokenSource {
         }
         let (sender, flight) = watch::channel(None);
         state.flight = Some(flight.clone());
-        let fly = self.clone().fly(Arc::clone(slot), refused, sender);
+        let fly = self.clone().fly(Arc::clone(slot), want, sender);
         self.0.flights.spawn_on(fly, &self.0.parts.runtime);
         Ok(flight)
     }
 
-    async fn fly(self, slot: Arc<Slot>, refused: Option<Generation>, sender: watch::Sender<Option<FlightResult>>) {
-        let result = match self.0.parts.exchanger.obtain(&slot.key, refused).await {
+    async fn fly(self, slot: Arc<Slot>, want: Want, sender: watch::Sender<Option<FlightResult>>) {
+        let known = slot.session().as_ref().map(|session| session.generation);
+        let result = match self.0.parts.exchanger.obtain(&slot.key, want, known).await {
             Ok(obtained) => self.install(&slot, obtained),
             Err(error) => Err(error),
         };

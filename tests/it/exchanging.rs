@@ -4,7 +4,7 @@ use orgpass::app::App;
 use orgpass::connection::{Cause, Status};
 use orgpass::secret::Secret;
 use orgpass::store::Fingerprint;
-use orgpass::token::Obtained;
+use orgpass::token::{Obtained, Want};
 use redis_child::RedisChild;
 use salesforce_sim::{Effect, Fault};
 
@@ -59,6 +59,8 @@ async fn a_crowd_that_finds_a_dead_generation_in_the_store_shares_one_exchange(w
     let found = exchange_elsewhere(world, &acme).await;
     // One read was the other's; by the next the announced generation is in memory, where the calls find it.
     eventually("the announced generation", async || world.metric(reads).await >= read_before + 2.0).await;
+    // What was accepted once is not taken for refused when fresh.
+    assert_eq!(call(&world.caller()).await.status, 200);
     world.sim.expire_sessions(&acme.org);
     held.release();
 
@@ -71,7 +73,7 @@ async fn a_crowd_that_finds_a_dead_generation_in_the_store_shares_one_exchange(w
 async fn exchange_elsewhere(world: &World, connected: &Connected) -> Obtained {
     let engine = world.orgpass().engine();
     let held = engine.store.read(&connected.key).await.unwrap().unwrap().head.generation;
-    engine.exchanger.obtain(&connected.key, Some(held)).await.unwrap()
+    engine.exchanger.obtain(&connected.key, Want::After(held), None).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -107,7 +109,7 @@ async fn a_generation_that_another_process_has_just_stored_counts_as_fresh() {
     let other = second_process(&world).await;
     world.sim.restrict_ip(&acme.org, None);
     let held = other.engine().store.read(&acme.key).await.unwrap().unwrap().head.generation;
-    other.engine().exchanger.obtain(&acme.key, Some(held)).await.unwrap();
+    other.engine().exchanger.obtain(&acme.key, Want::After(held), None).await.unwrap();
     let reply = call(&world.caller()).await;
     assert_eq!((reply.status.as_u16(), reply.error()), (403, Some("misconfigured")), "{reply:?}");
     sends_nothing_twice(&world, 1);

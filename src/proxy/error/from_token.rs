@@ -10,7 +10,7 @@ impl From<TokenError> for ProxyError {
             TokenError::Reauthorize(cause) => Self::Reauthorize { cause },
             TokenError::Misconfigured { cause, code } => Self::Misconfigured { cause: Some(cause), code },
             TokenError::Unavailable { reason, .. } => Self::TokenUnavailable(match reason {
-                token::Unavailable::Store => Unavailable::Store,
+                token::Unavailable::Store | token::Unavailable::RolledBack => Unavailable::Store,
                 token::Unavailable::Record => Unavailable::Record,
                 token::Unavailable::RateLimited => Unavailable::RateLimited,
                 token::Unavailable::TokenEndpoint | token::Unavailable::Busy | token::Unavailable::NoHub => {

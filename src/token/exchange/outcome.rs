@@ -55,14 +55,20 @@ impl Sent {
 }
 
 /// What an exchange waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Waiting {
     /// Somebody else is at work on the connection.
     Lease,
     /// The token endpoint is in trouble.
     TokenEndpoint,
-    /// Too few replicas have the intent.
+    /// Too few replicas have the intent, or the store was away a moment ago.
     Store,
+    /// The store is to take a new token.
+    Stored,
+    /// Others were asked whether they know a successor of what is stored.
+    Successors,
+    /// The store went back to an older state.
+    RolledBack,
     /// An earlier exchange has no known outcome yet.
     Outcome,
     /// Too many logins.
@@ -70,12 +76,32 @@ pub(super) enum Waiting {
 }
 
 impl Waiting {
+    /// The word in metrics.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Lease => "lease",
+            Self::TokenEndpoint => "token_endpoint",
+            Self::Store => "store",
+            Self::Stored => "stored",
+            Self::Successors => "successors",
+            Self::RolledBack => "rolled_back",
+            Self::Outcome => "outcome",
+            Self::RateLimit => "rate_limit",
+        }
+    }
+
+    /// Whether what is waited for must come, however long it takes.
+    pub(super) fn is_owed(self) -> bool {
+        matches!(self, Self::Stored | Self::Successors)
+    }
+
     /// How long to wait before the next pass, given the last pause.
     pub(super) fn pause(self, last: Duration) -> Duration {
         match self {
             Self::Lease => (last * 2).min(Duration::from_millis(500)),
             Self::TokenEndpoint | Self::Store => (last * 2).clamp(Duration::from_millis(250), Duration::from_secs(4)),
-            Self::Outcome => Duration::from_secs(2),
+            Self::Stored => (last * 2).min(Duration::from_secs(2)),
+            Self::Successors | Self::Outcome | Self::RolledBack => Duration::from_secs(2),
             // Longer than any caller waits: it is told at once.
             Self::RateLimit => Duration::from_secs(300),
         }
@@ -86,8 +112,9 @@ impl Waiting {
         let (reason, seconds) = match self {
             Self::Lease => (Unavailable::Busy, 1),
             Self::TokenEndpoint => (Unavailable::TokenEndpoint, 5),
-            Self::Store => (Unavailable::Store, 5),
-            Self::Outcome => (Unavailable::Busy, 15),
+            Self::Store | Self::Stored => (Unavailable::Store, 5),
+            Self::Outcome | Self::Successors => (Unavailable::Busy, 15),
+            Self::RolledBack => (Unavailable::RolledBack, 15),
             Self::RateLimit => (Unavailable::RateLimited, 300),
         };
         TokenError::Unavailable { reason, retry_after: Duration::from_secs(seconds) }

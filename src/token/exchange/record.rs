@@ -3,8 +3,7 @@
 
 use std::time::Duration;
 
-use super::INTENT_SETTLES_AFTER;
-use super::outcome::Waiting;
+use super::LEASE;
 use crate::connection::{Cause, ConnectionKey, Status};
 use crate::store::{Head, Intent, Record, StoreError};
 use crate::token::{RecordError, TokenError, Unavailable};
@@ -23,12 +22,10 @@ pub(super) fn may_be_served(head: &Head) -> bool {
     !matches!(head.cause, Some(Cause::OrgMismatch | Cause::HostNotAllowed | Cause::SignatureWrong))
 }
 
-/// An intent found open means that its outcome is unknown. It may still be under way; later it is sent again, until
-/// Salesforce gives a definite answer.
-pub(super) fn unsettled(record: &Record) -> Option<Waiting> {
-    let Intent { at, .. } = record.intent.as_ref()?;
-    let age = Duration::from_millis(record.now.millis_since(*at));
-    (age < INTENT_SETTLES_AFTER).then_some(Waiting::Outcome)
+/// Whether an intent that was found open is so old that its exchange cannot be under way any more: it took the lease
+/// before, and an exchange takes less than a lease.
+pub(super) fn settled(record: &Record, intent: &Intent) -> bool {
+    Duration::from_millis(record.now.millis_since(intent.at)) >= LEASE
 }
 
 pub(super) fn unreadable(error: StoreError) -> TokenError {
