@@ -190,9 +190,9 @@ impl App {
         &self.engine
     }
 
-    /// The clock by which sessions age.
-    pub fn clock(&self) -> &Clock {
-        self.tokens.clock()
+    /// The source of tokens that the listeners share.
+    pub fn tokens(&self) -> &TokenSource {
+        &self.tokens
     }
 
     /// Asks everything to stop, without waiting: not ready any more, no new connections, calls drain.

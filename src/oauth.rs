@@ -59,18 +59,6 @@ pub async fn exchange(
     }
 }
 
-/// As [`exchange`], by a refresh token and with a secret that has been read already.
-pub async fn refresh(
-    app: &App,
-    client_secret: Option<&Secret<String>>,
-    login: &LoginUrl,
-    refresh_token: &Secret<String>,
-    connection: OneShot,
-) -> Result<TokenResponse, ExchangeError> {
-    let credentials = Credentials { client_secret: client_secret.cloned(), signing_key: None };
-    exchange(app, &credentials, login, Earn::RefreshToken(refresh_token), connection).await
-}
-
 /// What a token endpoint gave. Nothing of it has been checked against the connection.
 #[derive(Clone, Debug)]
 pub struct TokenResponse {

@@ -31,7 +31,7 @@ pub struct Session {
     /// The org's id, once known.
     pub org_id: Option<String>,
     token: Secret<String>,
-    /// When it was stored, if that is known here: only a store or exchange of this process tells.
+    /// When it was stored, if an exchange earned it: one that was imported may have been old by then.
     stored: Option<Instant>,
     /// Per API family: milliseconds from `loaded` to the last accepted call, plus one; zero for never.
     accepted: [AtomicU64; ApiFamily::ALL.len()],
@@ -131,8 +131,7 @@ impl Session {
     /// When it was last used: by the last accepted call, else by being earned. Nobody knows it of a token that was imported
     /// and has not been accepted yet.
     pub(super) fn last_use(&self) -> Option<Instant> {
-        let earned = self.stored.filter(|_| self.generation.number > Generation::first().number);
-        self.last_accepted().or(earned)
+        self.last_accepted().or(self.stored)
     }
 
     /// Whether a call sent at `sent` went out within a second of the token's being stored.

@@ -2,6 +2,7 @@
 //! own on the engine's runtime, one at a time for each connection; a caller that goes away cancels nothing.
 
 mod changes;
+mod introspection;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -238,8 +239,13 @@ impl TokenSource {
 
     async fn fly(self, slot: Arc<Slot>, want: Want, sender: watch::Sender<Option<FlightResult>>) {
         let known = slot.session().as_ref().map(|session| session.generation);
-        let result = match self.0.parts.exchanger.obtain(&slot.key, want, known).await {
-            Ok(obtained) => self.install(&slot, obtained),
+        let learned = slot.state().lifetime.to_remember();
+        let obtained = self.0.parts.exchanger.obtain_having_learned(&slot.key, want, known, learned).await;
+        let result = match obtained {
+            Ok(obtained) => {
+                self.introspect(&slot, &obtained);
+                self.install(&slot, obtained)
+            }
             Err(error) => Err(error),
         };
         if let Err(error @ (TokenError::NotConnected | TokenError::Reauthorize(_))) = &result {
@@ -258,7 +264,7 @@ impl TokenSource {
     }
 
     fn install(&self, slot: &Arc<Slot>, obtained: Obtained) -> FlightResult {
-        let Obtained { head, session, stored, session_time } = obtained;
+        let Obtained { head, session, stored, session_time, .. } = obtained;
         let session = Arc::new(self.ready(&session, stored)?);
         let mut state = slot.state();
         if let Some(held) = slot.session().as_ref().filter(|held| held.generation.supersedes_in_epoch(head.generation))
