@@ -189,6 +189,11 @@ impl Exchanger {
         lock(&self.store_was_lost).is_some_and(|lost| lost.elapsed() < GRACE)
     }
 
+    /// Whether the store was lost after this time, so that what was read since may be outdated.
+    fn lost_store_since(&self, then: Instant) -> bool {
+        lock(&self.store_was_lost).is_some_and(|lost| lost >= then)
+    }
+
     /// `known`, unless the store has held less for so long that nobody will set it right.
     fn still_known(&self, key: &ConnectionKey, known: Option<Generation>) -> Option<Generation> {
         let since = lock(&self.rolled_back).get(key).copied();

@@ -33,6 +33,7 @@ fn two_processes_keep_every_promise_while_somebody_connects_anew() {
 }
 
 #[test]
+#[ignore = "long: millions of states"]
 fn two_processes_keep_every_promise_whatever_two_faults_strike_wherever() {
     holds(TWO_FAULTS);
 }
@@ -46,8 +47,8 @@ fn many_processes_keep_every_promise_under_many_faults() {
 
 /// Takes one rule away; some interleaving must break a promise then.
 fn is_missed(rules: Rules) {
-    let found = [SMALL, RECONNECTING, TWO_FAULTS].iter().any(|budget| exhaust(&World::new(*budget, rules)).is_err())
-        || (0..4000).any(|seed| walk(&World::new(LARGE, rules), seed).is_err());
+    let found = (0..4000).any(|seed| walk(&World::new(LARGE, rules), seed).is_err())
+        || [SMALL, RECONNECTING].iter().any(|budget| exhaust(&World::new(*budget, rules)).is_err());
     assert!(found, "nothing notices that a rule is missing: {rules:?}");
 }
 

@@ -192,7 +192,7 @@ impl<'a> Run<'a> {
 
     async fn send(&mut self) -> SentSaid {
         let was_paused = self.intended.elapsed() > LONGEST_PAUSE || self.lease_asked.elapsed() > LEASE / 2;
-        if was_paused || self.exchanger.store_is_doubtful() {
+        if was_paused || self.exchanger.lost_store_since(self.lease_asked) {
             return SentSaid::Late;
         }
         let connection = self.connection.take().expect(IN_ORDER);

@@ -42,6 +42,8 @@ pub(super) struct Run {
     pub(super) attempt: AttemptId,
     /// Whether the intent was written a moment ago, as far as this process can tell.
     pub(super) intended_lately: bool,
+    /// Whether the store was lost since the lease was asked for.
+    pub(super) lost_store: bool,
     /// Whether whoever knew a successor had given no word for too long when the intent was written: that a spent token is
     /// sent then is what nobody can prevent.
     pub(super) has_waited_enough: bool,

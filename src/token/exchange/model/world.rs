@@ -238,13 +238,11 @@ impl World {
                 for process in &mut self.processes {
                     process.is_to_compare |= process.kept.is_some();
                     process.doubts_store = true;
+                    process.run.iter_mut().for_each(|run| run.lost_store = true);
                 }
             }
             Action::LoseLease => self.lease = None,
-            Action::CallerGoes(process) => {
-                self.excuse_unread(process);
-                self.processes[process].run = None;
-            }
+            Action::CallerGoes(process) => self.processes[process].run = None,
         }
         Ok(())
     }
@@ -318,6 +316,7 @@ impl World {
             record: None,
             attempt: AttemptId::from(format!("{index}.0")),
             intended_lately: false,
+            lost_store: false,
             has_waited_enough: false,
             in_flight: None,
             earned: None,
@@ -358,7 +357,7 @@ impl World {
                     self.lease = Some(index);
                 }
                 let run = self.run(index);
-                (run.has_lease, run.earned, run.is_kept) = (had, None, false);
+                (run.has_lease, run.lost_store, run.earned, run.is_kept) = (had, false, None, false);
                 Answer::Lease(Ok(had))
             }
             Ask::CallForSuccessors => {
@@ -515,11 +514,10 @@ impl World {
 
     /// First the endpoint answers, then the answer arrives.
     fn send(&mut self, index: usize) -> Result<Option<SentSaid>, Broken> {
-        let doubts_store = self.run(index).in_flight.is_none() && self.doubts_store(index);
         let run = self.run(index);
         let token = run.record.as_ref().expect("read before").token;
         match run.in_flight {
-            None if doubts_store || !run.intended_lately => return Ok(Some(SentSaid::Late)),
+            None if run.lost_store || !run.intended_lately => return Ok(Some(SentSaid::Late)),
             None => {}
             Some(Reply::Refused) => {
                 run.in_flight = None;
