@@ -29,7 +29,7 @@ use crate::server::{self, Listener};
 use crate::shutdown::{self, Stop};
 use crate::store::{Access, EmbeddedStore, ObservedStore, RedisStore, Store, StoreError, StoreUrl};
 use crate::telemetry;
-use crate::token::{AskHub, Exchanger, ExchangerParts, Parts, Successors, TokenSource};
+use crate::token::{AskHub, Clock, Exchanger, ExchangerParts, Parts, Successors, TokenSource};
 use crate::transport::{Transport, TransportError};
 
 /// How long exchanges may take to end when the process stops: the lease's life and some.
@@ -206,6 +206,11 @@ impl App {
         &self.engine
     }
 
+    /// The source of tokens that the listeners share.
+    pub fn tokens(&self) -> &TokenSource {
+        &self.tokens
+    }
+
     /// Asks everything to stop, without waiting: not ready any more, no new connections, calls drain.
     pub fn begin_stop(&self) {
         self.stop.ask();
@@ -252,6 +257,7 @@ fn token_source(config: &Config, engine: &Engine, runtime: &Handle) -> TokenSour
         transport: Arc::clone(&engine.transport),
         trusted_hosts: config.transport.trusted_hosts.clone(),
         metrics: engine.metrics.tokens.clone(),
+        clock: Clock::default(),
         runtime: runtime.clone(),
     })
 }

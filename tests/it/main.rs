@@ -11,6 +11,7 @@ mod caller;
 mod documents;
 mod exchanging;
 mod fencing;
+mod granting;
 mod hubbing;
 mod monitoring;
 mod operating;
