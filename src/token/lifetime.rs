@@ -29,6 +29,11 @@ impl Lifetime {
         self.learned = Some(self.learned.map_or(idle, |known| known.min(idle)));
     }
 
+    /// The shortest time without use after which a session was refused, in whole seconds, if one was.
+    pub(super) fn learned_seconds(self) -> Option<u32> {
+        self.learned.map(|learned| u32::try_from(learned.as_secs()).unwrap_or(u32::MAX))
+    }
+
     /// The whole time-out as far as it is known.
     pub(super) fn life(self) -> Duration {
         self.learned.or(self.configured).unwrap_or(DEFAULT_LIFE)

@@ -103,6 +103,11 @@ impl Session {
         latest.checked_sub(1).map(|millis| self.loaded + Duration::from_millis(millis))
     }
 
+    /// How old the token was at `at`, if that is known here.
+    pub(super) fn age(&self, at: Instant) -> Option<Duration> {
+        self.stored.map(|stored| at.saturating_duration_since(stored))
+    }
+
     /// Whether a call sent at `sent` went out within a second of the token's being stored.
     pub(super) fn was_fresh(&self, sent: Instant) -> bool {
         self.stored.is_some_and(|stored| sent.saturating_duration_since(stored) < FRESH)

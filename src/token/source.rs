@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 
 use super::exchange::{Exchanger, Obtained};
 use super::slot::{Flight, FlightResult};
-use super::{Session, SessionSecret, Settings, Slot, TokenError, Unavailable, Want};
+use super::{AskHub, Session, SessionSecret, Settings, Slot, TokenError, Unavailable, Want};
 use crate::connection::{Cause, ConnectionKey, Generation, KeyRef, Status};
 use crate::metrics::TokenMetrics;
 use crate::salesforce::hosts::TrustedHosts;
@@ -31,6 +31,8 @@ pub struct Parts {
     pub settings: Settings,
     /// Gets generations.
     pub exchanger: Arc<Exchanger>,
+    /// Asks for generations, where this process cannot exchange; then it writes no status either.
+    pub ask_hub: Option<AskHub>,
     /// Where sessions are read and statuses written.
     pub store: Arc<dyn Store>,
     /// Makes instances of hosts.
@@ -230,8 +232,7 @@ impl TokenSource {
     }
 
     async fn fly(self, slot: Arc<Slot>, want: Want, sender: watch::Sender<Option<FlightResult>>) {
-        let known = slot.session().as_ref().map(|session| session.generation);
-        let result = match self.0.parts.exchanger.obtain(&slot.key, want, known).await {
+        let result = match self.obtain(&slot, want).await {
             Ok(obtained) => self.install(&slot, obtained),
             Err(error) => Err(error),
         };
@@ -248,6 +249,15 @@ impl TokenSource {
             state.flight = None;
         }
         sender.send_replace(Some(result));
+    }
+
+    async fn obtain(&self, slot: &Slot, want: Want) -> Result<Obtained, TokenError> {
+        let known = slot.session().as_ref().map(|session| session.generation);
+        let Some(ask_hub) = &self.0.parts.ask_hub else {
+            return self.0.parts.exchanger.obtain(&slot.key, want, known).await;
+        };
+        let idle = slot.state().lifetime.learned_seconds();
+        ask_hub.obtain(&slot.key, want, known, idle, slot.news()).await
     }
 
     fn install(&self, slot: &Arc<Slot>, obtained: Obtained) -> FlightResult {
@@ -295,6 +305,9 @@ impl TokenSource {
         if let Some(first_code) = state.cooling(family, now) {
             return Err(refused_fresh(code.or(first_code)));
         }
+        if let Some(age) = refused.age(sent).filter(|_| !refused.was_refused_by(family)) {
+            self.0.parts.metrics.age_at_refusal.observe(age.as_secs_f64());
+        }
         if refused.was_fresh(sent) && !refused.was_accepted_by(family) {
             state.cool(family, code.clone(), now);
             slot.set_troubled(true);
@@ -337,7 +350,12 @@ impl TokenSource {
                 Some(cause) => tracing::warn!(connection = %slot.key, %status, %cause, "the org refuses a new token"),
                 None => tracing::info!(connection = %slot.key, %status, "the org accepts the token again"),
             }
-            if let Err(error) = source.0.parts.store.set_status(&slot.key, read, status, cause).await {
+            // Without grant keys it is the hub that sees for itself and says so.
+            let written = match &source.0.parts.ask_hub {
+                Some(ask_hub) => ask_hub.check(&slot.key, read).await,
+                None => source.0.parts.store.set_status(&slot.key, read, status, cause).await.map(drop),
+            };
+            if let Err(error) = written {
                 tracing::warn!(connection = %slot.key, %status, %error, "the status could not be written");
             }
         };

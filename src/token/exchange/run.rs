@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::outcome::{self, Sent, Waiting};
 use super::prepare::Ready;
 use super::procedure::{Answer, Ask, Finish, IntentSaid, NotReady, OpenIntent, Procedure, Seen, Sends, SentSaid, Want};
-use super::record::{may_be_served, refuse_if_ended, settled, unopened, unreadable};
+use super::record::{decided, may_be_served, refuse_if_ended, settled, unopened, unreadable};
 use super::{Exchanger, LEASE, Obtained, lock};
 use crate::connection::{Cause, ConnectionKey, Generation, Status};
 use crate::oauth;
@@ -25,6 +25,7 @@ const IN_PROGRESS_PATIENCE: Duration = Duration::from_secs(60);
 pub(super) struct Run<'a> {
     exchanger: &'a Exchanger,
     key: &'a ConnectionKey,
+    want: Want,
     procedure: Procedure,
     may_exchange: bool,
     /// The holder of this run's lease: no other run of the process is taken for it.
@@ -64,6 +65,7 @@ impl<'a> Run<'a> {
         Self {
             exchanger,
             key,
+            want,
             procedure: Procedure::new(want, exchanger.still_known(key, known), may_exchange),
             may_exchange,
             owner: Owner::random(),
@@ -257,9 +259,11 @@ impl<'a> Run<'a> {
             issued_at: response.issued_at.as_ref().and_then(|millis| millis.parse().ok()),
             life: None,
         };
+        // That an org refuses new tokens is disproved by a call that it accepts, not by one token more.
+        let cause = mismatch.or(record.head.cause.filter(|cause| *cause == Cause::FreshTokenRefused));
         let head = Head {
-            status: mismatch.map_or(Status::Active, Cause::status),
-            cause: mismatch,
+            status: cause.map_or(Status::Active, Cause::status),
+            cause,
             generation,
             fingerprint: grant.refresh_token.as_ref().map(Fingerprint::of),
             attempt: Some(self.attempt.clone()),
@@ -358,7 +362,10 @@ impl<'a> Run<'a> {
     fn end(self, finish: Finish) -> Result<Obtained, TokenError> {
         match finish {
             Finish::Fail(error) => Err(error),
-            Finish::AskHub => Err(TokenError::unavailable(Unavailable::NoHub)),
+            Finish::AskHub => {
+                let decided = decided(&self.row.expect(IN_ORDER).head, self.want);
+                Err(decided.unwrap_or(TokenError::unavailable(Unavailable::NoHub)))
+            }
             Finish::Adopt => {
                 lock(&self.exchanger.rolled_back).remove(self.key);
                 self.adopt()

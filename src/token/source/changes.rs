@@ -24,6 +24,7 @@ impl TokenSource {
     async fn reread(&self, key: &ConnectionKey) {
         self.0.unknown.remove(key);
         let Some(slot) = self.0.slots.peek(key) else { return };
+        slot.news().notify_waiters();
         match self.0.parts.exchanger.load(key).await {
             // Without a session there is nothing to install; the next caller has it exchanged for.
             Ok(None) => {
