@@ -29,7 +29,7 @@ const CALLS: usize = 6000;
 /// Callers that meet the same dead sessions.
 const AT_ONCE: usize = 4;
 /// How long the whole load may take, also on a busy machine.
-const LIMIT: Duration = Duration::from_secs(300);
+const LIMIT: Duration = Duration::from_secs(900);
 /// The drain of Orgpass and the writing of the profile.
 const STOP: Duration = Duration::from_secs(60);
 
