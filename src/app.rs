@@ -3,6 +3,7 @@
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -23,11 +24,12 @@ use crate::proxy::guard::ListenerKind;
 use crate::proxy::observe::Observer;
 use crate::proxy::replay_body::ReplayMemory;
 use crate::proxy::{Listen, Proxy};
+use crate::secret::Secret;
 use crate::server::{self, Listener};
 use crate::shutdown::{self, Stop};
-use crate::store::{EmbeddedStore, ObservedStore, RedisStore, Store, StoreError, StoreUrl};
+use crate::store::{Access, EmbeddedStore, ObservedStore, RedisStore, Store, StoreError, StoreUrl};
 use crate::telemetry;
-use crate::token::{AskHub, Exchanger, ExchangerParts, Parts, Successors, TokenSource};
+use crate::token::{AskHub, Clock, Exchanger, ExchangerParts, Parts, Successors, TokenSource};
 use crate::transport::{Transport, TransportError};
 
 /// How long exchanges may take to end when the process stops: the lease's life and some.
@@ -108,14 +110,27 @@ impl Engine {
 fn open_store(config: &Config) -> Result<Arc<dyn Store>, StartError> {
     match &config.store.url {
         StoreUrl::File(path) => Ok(Arc::new(EmbeddedStore::open(path)?)),
-        StoreUrl::Redis(_) => {
-            let password = config.store.password_file.clone().map(|file| SecretFile::new(file).read()).transpose();
-            let password = password.map_err(|error| StartError::File(format!("store.password_file: {error}")))?;
-            let roots = config.store.ca_file.as_ref().map(std::fs::read).transpose();
-            let roots = roots.map_err(|error| StartError::File(format!("store.ca_file: {error}")))?;
-            Ok(Arc::new(RedisStore::connect(&config.store, password.as_ref(), roots)?))
-        }
+        StoreUrl::Redis(_) => Ok(Arc::new(RedisStore::connect(&config.store, redis_access(config)?)?)),
     }
+}
+
+fn redis_access(config: &Config) -> Result<Access, StartError> {
+    let secret = |key: &str, file: &Option<PathBuf>| {
+        let secret = file.clone().map(|file| SecretFile::new(file).read()).transpose();
+        secret.map_err(|error| StartError::File(format!("store.{key}: {error}")))
+    };
+    let bytes = |key: &str, file: &Option<PathBuf>| {
+        let bytes = file.as_ref().map(std::fs::read).transpose();
+        bytes.map_err(|error| StartError::File(format!("store.{key}: {error}")))
+    };
+    let store = &config.store;
+    Ok(Access {
+        password: secret("password_file", &store.password_file)?,
+        sentinel_password: secret("sentinel_password_file", &store.sentinel_password_file)?,
+        ca_pem: bytes("ca_file", &store.ca_file)?,
+        client_cert_pem: bytes("client_cert_file", &store.client_cert_file)?,
+        client_key_pem: bytes("client_key_file", &store.client_key_file)?.map(Secret::new),
+    })
 }
 
 /// The running program.
@@ -191,6 +206,11 @@ impl App {
         &self.engine
     }
 
+    /// The source of tokens that the listeners share.
+    pub fn tokens(&self) -> &TokenSource {
+        &self.tokens
+    }
+
     /// Asks everything to stop, without waiting: not ready any more, no new connections, calls drain.
     pub fn begin_stop(&self) {
         self.stop.ask();
@@ -237,6 +257,7 @@ fn token_source(config: &Config, engine: &Engine, runtime: &Handle) -> TokenSour
         transport: Arc::clone(&engine.transport),
         trusted_hosts: config.transport.trusted_hosts.clone(),
         metrics: engine.metrics.tokens.clone(),
+        clock: Clock::default(),
         runtime: runtime.clone(),
     })
 }

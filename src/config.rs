@@ -144,6 +144,8 @@ impl Config {
         for app in apps.iter() {
             let key = format!("apps.{}.client_secret_file", app.name);
             warnings.extend(app.client_secret.as_ref().and_then(|file| vault::readable_by_others(&key, file.path())));
+            let key = format!("apps.{}.private_key_file", app.name);
+            warnings.extend(app.private_key.as_ref().and_then(|file| vault::readable_by_others(&key, file.path())));
         }
         Some(Self {
             proxy,

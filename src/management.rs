@@ -24,7 +24,7 @@ pub use refusal::Refusal;
 pub use remove::{Removed, WhenNotRevoked};
 pub use request::{ImportRequest, MAX_TOKEN_BYTES};
 pub use sfdx_auth_url::SfdxAuthUrl;
-pub use view::{ConnectionLine, ConnectionView, Listing, Name};
+pub use view::{ConnectionLine, ConnectionView, Lifetime, Listing, Name};
 
 use crate::connection::{ConnectionKey, Status};
 use crate::oauth::Apps;
@@ -82,12 +82,12 @@ impl Management {
     pub async fn show(&self, key: &ConnectionKey) -> Result<ConnectionView, Refusal> {
         if self.vault.has_grant_keys() {
             let record = self.store.read_record(key).await?.ok_or(Refusal::NotConnected)?;
-            return Ok(ConnectionView::of(key, &record, &self.vault));
+            return Ok(ConnectionView::of(key, &record, &self.vault, &self.apps));
         }
         // Whoever cannot open a grant may not be allowed to read it either.
         let Row { head, session, now } = self.store.read(key).await?.ok_or(Refusal::NotConnected)?;
         let record = Record { head, session, now, grant: Sealed::from_bytes(Vec::new()), intent: None };
-        Ok(ConnectionView::of(key, &record, &self.vault))
+        Ok(ConnectionView::of(key, &record, &self.vault, &self.apps))
     }
 
     /// What the records of one page need of the keys. A first page has changed key files read again.

@@ -1,21 +1,63 @@
-//! The token endpoint: apps, the exchange of a refresh token, and revocation. One call sends one request; what came of
-//! it is told apart into answered, and lost.
+//! The token endpoint: apps, exchanges by each grant, introspection and revocation. One call sends one request; what came
+//! of it is told apart into answered, and lost.
 
 mod app;
+mod client_credentials;
+mod introspect;
+mod jwt_bearer;
+mod private_key;
 mod refresh_token;
 mod revoke;
+mod secret_file;
 mod signature;
+mod token_life;
 mod userinfo;
+mod wire;
 
-pub use app::{App, Apps, SecretFile, SecretFileError};
-pub use refresh_token::refresh;
+pub use app::{App, Apps, Audience, Credentials, CredentialsError};
+pub use introspect::introspect;
+pub use private_key::{PrivateKeyError, PrivateKeyFile, SigningKey};
 pub use revoke::revoke;
+pub use secret_file::{SecretFile, SecretFileError};
 pub use signature::signature_fits;
+pub use token_life::token_life;
 pub use userinfo::{UserInfo, userinfo};
 
+use crate::salesforce::hosts::LoginUrl;
 use crate::salesforce::identity::Identity;
 use crate::salesforce::token_errors::TokenFailure;
 use crate::secret::Secret;
+use crate::transport::OneShot;
+
+/// How a token is earned.
+#[derive(Clone, Copy, Debug)]
+pub enum Earn<'a> {
+    /// By a refresh token, which under rotation is spent.
+    RefreshToken(&'a Secret<String>),
+    /// By an assertion for a user, which the app's private key signs.
+    JwtBearer {
+        /// The user's name at Salesforce.
+        username: &'a str,
+    },
+    /// By the app's own credentials.
+    ClientCredentials,
+}
+
+/// Earns a token for an app by one request to the token endpoint of `login`, on a connection that has been dialled for
+/// it. `credentials` are those of [`App::credentials`] for the same `earn`.
+pub async fn exchange(
+    app: &App,
+    credentials: &Credentials,
+    login: &LoginUrl,
+    earn: Earn<'_>,
+    connection: OneShot,
+) -> Result<TokenResponse, ExchangeError> {
+    match earn {
+        Earn::RefreshToken(token) => refresh_token::exchange(app, credentials, login, token, connection).await,
+        Earn::JwtBearer { username } => jwt_bearer::exchange(app, credentials, login, username, connection).await,
+        Earn::ClientCredentials => client_credentials::exchange(app, credentials, login, connection).await,
+    }
+}
 
 /// What a token endpoint gave. Nothing of it has been checked against the connection.
 #[derive(Clone, Debug)]
@@ -39,10 +81,10 @@ pub struct TokenResponse {
 /// What came of an exchange that gave no token.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ExchangeError {
-    /// Salesforce answered; the failure says whether the refresh token is spent.
+    /// Salesforce answered; the failure says what it means, and whether a refresh token is spent.
     #[error("Salesforce answered {0:?}")]
     Answered(TokenFailure),
-    /// No whole answer: whether the refresh token is spent is unknown.
+    /// No whole answer: whether a refresh token is spent is unknown.
     #[error("{0}")]
     Lost(String),
     /// The request could not be made; nothing was sent.

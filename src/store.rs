@@ -8,6 +8,7 @@ mod listing;
 mod observed;
 mod record;
 mod redis;
+mod redis_url;
 mod settings;
 mod stored_event;
 mod stored_head;
@@ -21,7 +22,8 @@ use tokio::sync::{broadcast, watch};
 pub use embedded::EmbeddedStore;
 pub use observed::ObservedStore;
 pub use record::{AttemptId, Fingerprint, GrantKind, Head, Intent, Owner, StoreTime};
-pub use redis::RedisStore;
+pub use redis::{Access, RedisStore};
+pub use redis_url::RedisUrl;
 pub use settings::{Settings, StoreUrl};
 
 use crate::connection::{Cause, ConnectionKey, Generation, Status};
@@ -334,8 +336,8 @@ pub trait Store: Send + Sync + 'static {
     async fn take_due(&self, limit: usize, claim: Duration) -> Result<Vec<ConnectionKey>, StoreError>;
 
     /// Changes of state after the one named, oldest first, at most `limit`; from the oldest kept on if none is named, or
-    /// one that this kind of store never gave. Every write that changes status, cause or epoch leaves one. The last
-    /// [`MAX_EVENTS`] or so are kept.
+    /// one that this kind of store never gave. Every write that changes status, cause or epoch leaves one; with Redis a
+    /// process that dies, or loses Redis, in the midst of it may leave none. The last [`MAX_EVENTS`] or so are kept.
     async fn events(&self, after: Option<&str>, limit: usize) -> Result<Vec<Event>, StoreError>;
 
     /// Asks whether the store answers.

@@ -5,6 +5,7 @@ mod ahead;
 mod ask_hub;
 mod backoff;
 mod breaker;
+mod clock;
 mod exchange;
 mod journal;
 mod lifetime;
@@ -17,7 +18,9 @@ mod successors;
 
 pub use ask_hub::AskHub;
 pub use breaker::{Breaker, Held, HeldBy, Limits, Outcome, Permit};
+pub use clock::Clock;
 pub use exchange::{Exchanger, ExchangerParts, Obtained, Want};
+pub use lifetime::{Life, LifeSource, stored_life};
 pub use sealed::{GrantSecret, RecordError, SessionSecret};
 pub use session::Session;
 pub use settings::Settings;

@@ -15,13 +15,15 @@ use crate::management::{Field, ImportDocument, InputFault, MAX_DOCUMENT_BYTES, R
 ///
 /// Reads one JSON object with access_token, refresh_token, issued_at, login_url, grant, username and scopes, each
 /// optional as far as the grant allows; or with --sfdx-auth-url one line as `sf org display --verbose` prints it; or
-/// with --ndjson any number of lines, each an object with tenant, user, app and instance_url too.
+/// with --ndjson any number of lines, each an object with tenant, user, app and instance_url too. The grants jwt_bearer
+/// and client_credentials need no token.
 ///
 /// Everything is checked before anything is written. The same import again changes nothing; another authorization where
 /// one is active is a conflict (73). Tokens are read from standard input only, so that they show in no process list.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  \
                   orgpass connection import --tenant acme --instance-url https://acme.my.salesforce.com < acme.json\n  \
+                        echo '{\"grant\":\"jwt_bearer\",\"username\":\"api@acme.example\"}' | orgpass connection import --tenant acme\n  \
                         orgpass connection import --tenant acme --user u-17 --sfdx-auth-url < auth-url.txt\n  \
                         orgpass connection import --ndjson < connections.ndjson")]
 pub(super) struct ImportArguments {

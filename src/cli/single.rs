@@ -1,10 +1,13 @@
 //! `orgpass connection show|check|refresh`: one connection, looked at or renewed.
 
+use std::time::Duration;
+
 use super::connection::Which;
 use super::operator::Operator;
 use super::output::{json_line, table, time};
 use super::{Exit, Failure, Surroundings};
-use crate::management::{ConnectionView, SessionFound};
+use crate::management::{ConnectionView, Lifetime, SessionFound};
+use crate::token::LifeSource;
 
 pub(super) async fn show(
     which: &Which,
@@ -66,10 +69,24 @@ fn print(view: &ConnectionView, json: bool, around: &mut Surroundings<'_>) -> Re
         ("org id", view.org_id.clone()),
         ("user id", view.user_id.clone()),
         ("issued at", view.issued_at.map(time)),
+        ("lifetime", Some(lifetime(&view.lifetime))),
         ("local token", Some(view.local_token.clone())),
         ("unreadable", view.unreadable.clone()),
     ];
     let rows: Vec<_> = rows.into_iter().filter_map(|(name, value)| Some([name.to_owned(), value?])).collect();
     table(around.output, &rows)?;
     Ok(Exit::Success)
+}
+
+/// How long a session lives, and how that is known.
+fn lifetime(lifetime: &Lifetime) -> String {
+    let length = humantime::format_duration(Duration::from_secs(lifetime.seconds));
+    let how = match lifetime.source {
+        LifeSource::Token => "from its issue on, as the token says",
+        LifeSource::Introspection => "from its issue on, as Salesforce said",
+        LifeSource::Learned => "without use, as was learned when one was refused",
+        LifeSource::Configured => "without use, as apps.*.session_time says",
+        LifeSource::Default => "without use, as is Salesforce's default",
+    };
+    format!("{length} {how} ({})", lifetime.source.as_str())
 }

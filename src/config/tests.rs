@@ -65,6 +65,10 @@ fn each_fault_names_its_key_and_the_remedy() {
         ("[apps.a]\nclient_id = \"x\"\nclient_secret = \"S3CRET\"", "apps.a.client_secret", "client_secret_file?"),
         ("[apps.a]", "apps.a.client_id", "consumer key"),
         ("[apps.a]\nclient_id = \"x\"\nclient_secret_file = \"no\"", "apps.a.client_secret_file", "cannot read"),
+        ("[apps.a]\nclient_id = \"x\"\nprivate_key_file = \"no\"", "apps.a.private_key_file", "cannot read"),
+        ("[apps.a]\nclient_id = \"x\"\nprivate_key_file = \"bad.pem\"", "apps.a.private_key_file", "RSA private key"),
+        ("[apps.a]\nclient_id = \"x\"\naudience = \"login\"", "apps.a.audience", "https URL"),
+        ("[apps.a]\nclient_id = \"x\"\nintrospect = true", "apps.a.introspect", "client_secret_file"),
         ("[salesforce]\ntrusted_hosts = [\"https://x\"]", "salesforce.trusted_hosts", "host name"),
         ("[salesforce]\nca_file = \"no.pem\"", "salesforce.ca_file", "cannot read"),
         ("[salesforce]\nca_file = \"bad.pem\"", "salesforce.ca_file", "PEM"),
@@ -139,7 +143,7 @@ fn the_environment_goes_over_the_file() {
     assert_eq!(config.apps.get("My-App").unwrap().client_id, "two");
     assert_eq!(config.apps.get("default").unwrap().client_id, "three");
     assert!(config.transport.trusted_hosts.contains("::1"));
-    assert_eq!(config.store.url, StoreUrl::Redis("redis://127.0.0.1:6379".to_owned()));
+    assert_eq!(config.store.url, "redis://127.0.0.1:6379".parse().unwrap());
     assert_eq!(config.control, None, "with Redis there is a control socket only where it is named");
 }
 

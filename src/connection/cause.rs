@@ -101,6 +101,9 @@ causes! {
     AppSecretWrong, "app_secret_wrong", Misconfigured, AppOwner,
         "Salesforce refused the app's client secret.",
         "Put the app's present consumer secret into the file that apps.*.client_secret_file names.";
+    AppKeyWrong, "app_key_wrong", Misconfigured, AppOwner,
+        "The app's private key is not configured, or the file is not one that assertions can be signed with.",
+        "Put the private key whose certificate the app has into the file that apps.*.private_key_file names.";
     AppNotInstalled, "app_not_installed", Misconfigured, OrgAdmin,
         "The org allows only installed apps, and this one is not installed.",
         "Install the app in the org, or let the user approve uninstalled apps.";
@@ -112,7 +115,7 @@ causes! {
         "Unblock it in Setup > OAuth Usage.";
     AssertionRefused, "assertion_refused", Misconfigured, AppOwner,
         "Salesforce refused the signed assertion.",
-        "Check the app's certificate, apps.*.client_id, apps.*.login_url and this machine's clock.";
+        "Check the app's certificate, apps.*.client_id, private_key_file, audience and login_url, and this machine's clock.";
     ScopeRefused, "scope_refused", Misconfigured, AppOwner,
         "Salesforce refused the scopes.",
         "Give the app the scopes that are asked for.";
@@ -121,7 +124,7 @@ causes! {
         "Use the org's My Domain host as login URL.";
     RequestRefused, "request_refused", Misconfigured, AppOwner,
         "Salesforce refused the token request as malformed or not allowed for the app.",
-        "Check the app's OAuth settings: flow enabled, secret required, PKCE.";
+        "Check the app's OAuth settings: flow enabled, user to run as, secret required, PKCE.";
     FreshTokenRefused, "fresh_token_refused", Misconfigured, OrgAdmin,
         "The org refuses even a token that it has just issued.",
         "Look for an IP restriction, missing API access of the user, or a session policy (IP lock, high assurance).";

@@ -140,11 +140,11 @@ impl Management {
     }
 }
 
-/// A refused call is found mended by a call, everything else by an exchange. Without a refresh token there is none.
+/// A refused call is found mended by a call, everything else by an exchange. An access token alone has none.
 fn needs_exchange(head: &Head) -> bool {
     head.status == Status::Misconfigured
         && head.cause != Some(Cause::FreshTokenRefused)
-        && head.grant == GrantKind::RefreshToken
+        && head.grant != GrantKind::AccessToken
 }
 
 fn refused_to_say(code: Option<ErrorCode>) -> Refusal {

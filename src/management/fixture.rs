@@ -1,9 +1,9 @@
 //! What tests of management need: the parts over an embedded store in a folder of their own.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use salesforce_sim::AppKey;
 use tempfile::TempDir;
 
 use super::Management;
@@ -24,11 +24,15 @@ pub(crate) struct Fixture {
     pub(crate) folder: TempDir,
 }
 
-/// The apps `default` with client id `3MVG9` and `other` with `3MVG8`.
+/// The apps `default` with client id `3MVG9`, `other` with `3MVG8`, and `server` with a private key and a secret.
 pub(crate) fn apps() -> Apps {
-    let table = "[default]\nclient_id = \"3MVG9\"\n[other]\nclient_id = \"3MVG8\"".parse().unwrap();
+    let files = TempDir::new().unwrap();
+    std::fs::write(files.path().join("app.pem"), AppKey::first().private_key).unwrap();
+    std::fs::write(files.path().join("secret"), "a secret").unwrap();
+    let table = "[default]\nclient_id = \"3MVG9\"\n[other]\nclient_id = \"3MVG8\"\n[server]\nclient_id = \"3MVG7\"\n\
+                 private_key_file = \"app.pem\"\nclient_secret_file = \"secret\"";
     let mut faults = Vec::new();
-    let apps = Apps::read(Section::new("apps", table, Path::new("."), &mut faults), &trusted());
+    let apps = Apps::read(Section::new("apps", table.parse().unwrap(), files.path(), &mut faults), &trusted());
     assert_eq!(faults, []);
     apps
 }

@@ -90,6 +90,10 @@ impl Management {
         let was_spent = fingerprint.is_some_and(|wanted| grant.spent.contains(wanted));
         let same_token = match fingerprint {
             Some(_) => was_spent || head.fingerprint.as_ref() == fingerprint,
+            // What these earn with is the app's own; an access token given besides is long replaced.
+            None if request.grant != GrantKind::AccessToken => {
+                head.grant == request.grant && grant.username == request.username
+            }
             None => head.grant == GrantKind::AccessToken && self.has_session(key, record, request),
         };
         let same_app = head.app == request.app && grant.login_url == request.login_url.to_string();
@@ -144,7 +148,7 @@ impl Management {
         let grant = GrantSecret {
             generation,
             refresh_token: request.refresh_token.clone(),
-            username: None,
+            username: request.username.clone(),
             login_url: request.login_url.to_string(),
             org_id: org_id.clone(),
             user_id: None,
@@ -173,10 +177,7 @@ impl Management {
                 fingerprint,
                 attempt: None,
                 app: request.app.clone(),
-                grant: match request.refresh_token {
-                    Some(_) => GrantKind::RefreshToken,
-                    None => GrantKind::AccessToken,
-                },
+                grant: request.grant,
                 idle: None,
             },
             session: session.map(|session| session.seal(&self.vault, key)).transpose().map_err(no_keys)?,

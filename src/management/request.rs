@@ -3,12 +3,16 @@
 use super::DEFAULT_APP;
 use super::document::{Field, ImportDocument, InputFault};
 use crate::connection::{ConnectionKey, LocalToken, LocalTokenError, parse_name};
-use crate::oauth::Apps;
+use crate::oauth::{App, Apps};
 use crate::salesforce::hosts::{InstanceUrl, LoginUrl, TrustedHosts};
 use crate::secret::Secret;
+use crate::store::GrantKind;
 
 /// Longest token, in bytes. Opaque ones have some hundred, JWT-based ones some thousand.
 pub const MAX_TOKEN_BYTES: usize = 8192;
+
+/// Salesforce's own bound is 80 characters.
+const MAX_USERNAME_BYTES: usize = 255;
 
 /// Salesforce counts milliseconds since 1970 in 13 digits.
 const MAX_ISSUED_AT_DIGITS: usize = 15;
@@ -16,13 +20,17 @@ const MAX_ISSUED_AT_DIGITS: usize = 15;
 /// One authorization to be imported.
 #[derive(Clone, Debug)]
 pub struct ImportRequest {
-    /// The app that the tokens were issued to.
+    /// The app that it is for.
     pub app: String,
+    /// How tokens are earned.
+    pub grant: GrantKind,
+    /// The user whom assertions speak for; there exactly with [`GrantKind::JwtBearer`].
+    pub username: Option<String>,
     /// Where the access token may be sent. Needed with an access token.
     pub instance_url: Option<InstanceUrl>,
     /// Where its exchanges go.
     pub login_url: LoginUrl,
-    /// The access token. At least one token is there.
+    /// The access token. Alone it needs no other grant.
     pub access_token: Option<Secret<String>>,
     /// The refresh token.
     pub refresh_token: Option<Secret<String>>,
@@ -41,16 +49,21 @@ impl ImportRequest {
         let key = reader.key(document);
         let access_token = reader.token("access_token", document.access_token.as_ref());
         let refresh_token = reader.token("refresh_token", document.refresh_token.as_ref());
-        reader.grant(document);
-        reader.unused(document);
+        let grant = reader.grant(document);
+        let username = reader.username(grant, document.username.as_ref());
+        reader.scopes(document);
         let app = reader.text("app", document.app.as_ref()).map(|name| name.expose().clone());
         let app_is_named = app.is_some();
         let app = app.unwrap_or_else(|| DEFAULT_APP.to_owned());
         // An access token alone is never exchanged, so it needs no app.
-        if apps.get(&app).is_none() && (app_is_named || document.refresh_token.is_some()) {
+        let configured = apps.get(&app);
+        if configured.is_none() && (app_is_named || grant != GrantKind::AccessToken) {
             let known: Vec<_> = apps.iter().map(|app| app.name.as_str()).collect();
             let known = if known.is_empty() { "none is configured".to_owned() } else { known.join(", ") };
             reader.fault("app", format_args!("is not an app of the configuration, [apps.NAME]; known here: {known}"));
+        }
+        if let Some(why) = configured.and_then(|app| lacks(app, grant)) {
+            reader.fault("app", why);
         }
         let instance_url =
             reader.url("instance_url", document.instance_url.as_ref(), |url| InstanceUrl::parse(url, trusted));
@@ -58,22 +71,47 @@ impl ImportRequest {
         if document.access_token.is_some() && document.instance_url.is_none() {
             reader.fault("instance_url", "is missing; an access token is worth nothing without its host");
         }
-        if document.access_token.is_none() && document.refresh_token.is_none() {
-            reader.fault("refresh_token", "is missing, and access_token too; give at least one of them");
-        }
         let issued_at = reader.issued_at(document.issued_at.as_ref());
         let login_url = login_url
             .or_else(|| instance_url.clone().map(LoginUrl::from))
-            .or_else(|| apps.get(&app).map(|app| app.login_url.clone()));
+            .or_else(|| configured.map(|app| app.login_url.clone()));
         if login_url.is_none() && reader.faults.is_empty() {
             reader.fault("instance_url", "is missing, and login_url too; give at least one of them");
         }
+        if grant == GrantKind::ClientCredentials && login_url.as_ref().is_some_and(LoginUrl::is_shared) {
+            let at = if document.login_url.is_some() { "login_url" } else { "instance_url" };
+            reader.fault(at, OWN_HOST);
+        }
+        let authorization = move |login_url| Self {
+            app,
+            grant,
+            username,
+            instance_url,
+            login_url,
+            access_token,
+            refresh_token,
+            issued_at,
+        };
         match (key, login_url) {
-            (Some(key), Some(login_url)) if reader.faults.is_empty() => {
-                Ok((key, Self { app, instance_url, login_url, access_token, refresh_token, issued_at }))
-            }
+            (Some(key), Some(login_url)) if reader.faults.is_empty() => Ok((key, authorization(login_url))),
             _ => Err(reader.faults),
         }
+    }
+}
+
+const OWN_HOST: &str = "must be the org's own host, like https://acme.my.salesforce.com: login.salesforce.com and \
+                        test.salesforce.com do not serve client_credentials";
+
+/// What an app lacks for a grant, if anything.
+fn lacks(app: &App, grant: GrantKind) -> Option<&'static str> {
+    match grant {
+        GrantKind::JwtBearer if app.private_key.is_none() => {
+            Some("has no private_key_file in the configuration; jwt_bearer signs with it")
+        }
+        GrantKind::ClientCredentials if app.client_secret.is_none() => {
+            Some("has no client_secret_file in the configuration; client_credentials proves itself with it")
+        }
+        _ => None,
     }
 }
 
@@ -134,22 +172,57 @@ impl Reader {
         None
     }
 
-    fn grant(&mut self, document: &ImportDocument) {
-        let Some(grant) = self.text("grant", document.grant.as_ref()) else { return };
-        match grant.expose().as_str() {
-            "refresh_token" if document.refresh_token.is_some() => {}
-            "refresh_token" => self.fault("refresh_token", "is missing; the grant is refresh_token"),
-            "jwt_bearer" | "client_credentials" => self.fault(
-                "grant",
-                "is not in this version yet; refresh_token is, and an access_token alone until it expires",
-            ),
-            _ => self.fault("grant", "must be refresh_token"),
+    /// How tokens are earned, with every fault of what the grant needs and refuses.
+    fn grant(&mut self, document: &ImportDocument) -> GrantKind {
+        let named = self.text("grant", document.grant.as_ref());
+        let grant = match named.as_ref().map(|grant| grant.expose().as_str()) {
+            None if document.refresh_token.is_none() => GrantKind::AccessToken,
+            None | Some("refresh_token") => GrantKind::RefreshToken,
+            Some("jwt_bearer") => GrantKind::JwtBearer,
+            Some("client_credentials") => GrantKind::ClientCredentials,
+            Some(_) => {
+                self.fault("grant", "must be refresh_token, jwt_bearer or client_credentials");
+                GrantKind::RefreshToken
+            }
+        };
+        match (grant, document.refresh_token.is_some()) {
+            (GrantKind::RefreshToken, false) => self.fault("refresh_token", "is missing; the grant is refresh_token"),
+            (GrantKind::AccessToken, _) if document.access_token.is_none() => {
+                self.fault("refresh_token", "is missing, and access_token too; give at least one of them");
+            }
+            (GrantKind::JwtBearer | GrantKind::ClientCredentials, true) => {
+                self.fault("refresh_token", format_args!("has no use: the grant is {}", grant.as_str()));
+            }
+            _ => {}
         }
+        grant
     }
 
-    /// Keys that only other grants use; checked all the same.
-    fn unused(&mut self, document: &ImportDocument) {
-        self.text("username", document.username.as_ref());
+    fn username(&mut self, grant: GrantKind, field: Option<&Field>) -> Option<String> {
+        let name = self.text("username", field);
+        if grant != GrantKind::JwtBearer {
+            if field.is_some() {
+                self.fault("username", "has no use: only the grant jwt_bearer names a user");
+            }
+            return None;
+        }
+        if field.is_none() {
+            self.fault("username", "is missing; jwt_bearer earns tokens for the user of this name at Salesforce");
+        }
+        let name = name?;
+        let text = name.expose();
+        let is_name =
+            (1..=MAX_USERNAME_BYTES).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+        if !is_name {
+            let form =
+                format_args!("must be 1 to {MAX_USERNAME_BYTES} visible ASCII characters, like ana@acme.example");
+            self.fault("username", form);
+        }
+        is_name.then(|| text.clone())
+    }
+
+    /// Scopes belong to the app; checked all the same.
+    fn scopes(&mut self, document: &ImportDocument) {
         if matches!(document.scopes, Some(Field::Number(_) | Field::Other)) {
             self.fault("scopes", "must be a list of texts");
         }

@@ -8,6 +8,7 @@ use super::fixture::{self, Fixture, ring};
 use super::*;
 use crate::connection::Cause;
 use crate::store::GrantKind;
+use crate::token::LifeSource;
 use crate::vault::Vault;
 
 const ACCESS: &str = "00Dxx0000001gPL!AQcExampleS3CRET";
@@ -54,9 +55,22 @@ fn each_fault_of_a_document_names_its_key_and_never_its_value() {
         (r#"{"tenant":"a","refresh_token":"x","instance_url":"https://evil.example"}"#, "instance_url", "not a host"),
         (r#"{"tenant":"a","refresh_token":"x","instance_url":"http://S3CRET"}"#, "instance_url", "https"),
         (r#"{"tenant":"a","refresh_token":"x","login_url":"https://u:S3CRET@h"}"#, "login_url", "user or password"),
-        (r#"{"tenant":"a","refresh_token":"x","app":"S3CRET"}"#, "app", "known here: default, other"),
-        (r#"{"tenant":"a","refresh_token":"x","grant":"jwt_bearer"}"#, "grant", "not in this version"),
-        (r#"{"tenant":"a","refresh_token":"x","grant":"S3CRET"}"#, "grant", "must be refresh_token"),
+        (r#"{"tenant":"a","refresh_token":"x","app":"S3CRET"}"#, "app", "known here: default, other, server"),
+        (r#"{"tenant":"a","refresh_token":"x","grant":"jwt_bearer"}"#, "refresh_token", "no use"),
+        (r#"{"tenant":"a","refresh_token":"x","grant":"client_credentials"}"#, "refresh_token", "no use"),
+        (r#"{"tenant":"a","refresh_token":"x","username":"S3CRET"}"#, "username", "no use"),
+        (r#"{"tenant":"a","grant":"client_credentials","username":"S3CRET"}"#, "username", "no use"),
+        (r#"{"tenant":"a","grant":"jwt_bearer"}"#, "username", "is missing"),
+        (r#"{"tenant":"a","grant":"jwt_bearer","username":"S3CRET S3CRET"}"#, "username", "visible ASCII"),
+        (r#"{"tenant":"a","grant":"jwt_bearer","username":"u"}"#, "app", "has no private_key_file"),
+        (r#"{"tenant":"a","grant":"client_credentials"}"#, "app", "has no client_secret_file"),
+        (r#"{"tenant":"a","grant":"client_credentials","app":"server"}"#, "instance_url", "the org's own host"),
+        (
+            r#"{"tenant":"a","grant":"client_credentials","login_url":"https://test.salesforce.com"}"#,
+            "login_url",
+            "the org's own host",
+        ),
+        (r#"{"tenant":"a","refresh_token":"x","grant":"S3CRET"}"#, "grant", "must be refresh_token, jwt_bearer"),
         (r#"{"tenant":"a","access_token":"x","grant":"refresh_token"}"#, "refresh_token", "is missing"),
         (r#"{"tenant":"a","refresh_token":"x","issued_at":"S3CRET"}"#, "issued_at", "milliseconds"),
         (r#"{"tenant":"a","refresh_token":"x","issued_at":-1}"#, "issued_at", "milliseconds"),
@@ -187,6 +201,35 @@ async fn an_import_creates_and_the_same_again_changes_nothing() {
     assert_eq!(view.line.status, Status::Active);
     assert_eq!(view.login_url.as_deref(), Some("https://acme.my.salesforce.com"));
     assert_eq!(view.local_token, "00D000000000000!orgpass.acme");
+    assert_eq!(view.lifetime, Lifetime { source: LifeSource::Default, seconds: 2 * 60 * 60 });
+}
+
+#[tokio::test]
+async fn what_earns_without_a_token_is_imported_without_one() {
+    let world = Fixture::new();
+    let own_host = r#""app":"server","instance_url":"https://a.my.salesforce.com""#;
+    for (tenant, rest, other, kind) in [
+        (
+            "jwt",
+            r#""app":"server","grant":"jwt_bearer","username":"ana@acme.example""#.to_owned(),
+            r#""app":"server","grant":"jwt_bearer","username":"bob@acme.example""#.to_owned(),
+            GrantKind::JwtBearer,
+        ),
+        (
+            "own",
+            format!(r#"{own_host},"grant":"client_credentials""#),
+            format!(r#"{own_host},"grant":"jwt_bearer","username":"ana@acme.example""#),
+            GrantKind::ClientCredentials,
+        ),
+    ] {
+        let management = &world.management;
+        assert_eq!(management.import_document(&document(tenant, &rest)).await, Ok(Imported::Created));
+        assert_eq!(management.import_document(&document(tenant, &rest)).await, Ok(Imported::Unchanged));
+        let other = management.import_document(&document(tenant, &other)).await;
+        assert_eq!(other, Err(Refusal::Conflict(Status::Active)));
+        let view = management.show(&key(tenant)).await.unwrap();
+        assert_eq!((view.line.grant, view.line.status, view.instance_url), (kind, Status::Active, None));
+    }
 }
 
 #[tokio::test]
@@ -199,6 +242,7 @@ async fn an_access_token_alone_is_a_connection_that_knows_its_org() {
     assert_eq!(world.management.import_document(&document("a", &rest)).await, Ok(Imported::Unchanged));
     let view = world.management.show(&key("a")).await.unwrap();
     assert_eq!(view.line.grant, GrantKind::AccessToken);
+    assert_eq!(view.lifetime.source, LifeSource::Default, "an opaque token says nothing");
     assert_eq!(view.org_id.as_deref(), Some("00Dxx0000001gPL"));
     assert_eq!(view.issued_at, Some(1_767_225_600_000));
     assert!(!serde_json::to_string(&view).unwrap().contains("S3CRET"));

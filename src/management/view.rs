@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::connection::{Cause, ConnectionKey, LocalToken, Status, UNKNOWN_ORG};
+use crate::oauth::Apps;
 use crate::store::{GrantKind, Head, Page, Record, StoreTime};
-use crate::token::{GrantSecret, SessionSecret};
+use crate::token::{GrantSecret, Life, LifeSource, SessionSecret, stored_life};
 use crate::vault::Vault;
 
 /// One connection of a listing.
@@ -48,6 +49,21 @@ pub struct Name {
     pub user: Option<String>,
 }
 
+/// How long a connection's sessions live, as far as it is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lifetime {
+    /// Where it is known from.
+    pub source: LifeSource,
+    /// The whole life, in seconds: from the last use on, or, known from the token or by introspection, from the start.
+    pub seconds: u64,
+}
+
+impl From<Life> for Lifetime {
+    fn from(life: Life) -> Self {
+        Self { source: life.source, seconds: life.length.as_secs() }
+    }
+}
+
 /// One connection in full.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConnectionView {
@@ -68,6 +84,8 @@ pub struct ConnectionView {
     pub user_id: Option<String>,
     /// When Salesforce issued the session: milliseconds since 1970.
     pub issued_at: Option<u64>,
+    /// How long its sessions live.
+    pub lifetime: Lifetime,
     /// Whether an exchange has begun and its outcome is not known.
     pub exchange_open: bool,
     /// What client libraries are given in place of an access token; worth nothing anywhere else.
@@ -92,7 +110,7 @@ impl ConnectionLine {
 }
 
 impl ConnectionView {
-    pub(super) fn of(key: &ConnectionKey, record: &Record, vault: &Vault) -> Self {
+    pub(super) fn of(key: &ConnectionKey, record: &Record, vault: &Vault, apps: &Apps) -> Self {
         let head = &record.head;
         let session = record.session.as_ref().map(|sealed| SessionSecret::open(vault, key, sealed, head.generation));
         // A process without grant keys has nothing to say about the grant, which is as it should be.
@@ -106,6 +124,7 @@ impl ConnectionView {
         let of_session = session.as_ref();
         let org_id = of_session.and_then(|session| session.org_id.clone());
         let org_id = org_id.or_else(|| grant.as_ref().and_then(|grant| grant.org_id.clone()));
+        let session_time = apps.get(&head.app).and_then(|app| app.session_time);
         let user_id = of_session.and_then(|session| session.user_id.clone());
         Self {
             line: ConnectionLine::of(key, head),
@@ -115,6 +134,7 @@ impl ConnectionView {
             login_url: grant.as_ref().map(|grant| grant.login_url.clone()),
             user_id: user_id.or_else(|| grant.as_ref().and_then(|grant| grant.user_id.clone())),
             issued_at: of_session.and_then(|session| session.issued_at),
+            lifetime: stored_life(of_session, head.idle, session_time).into(),
             exchange_open: record.intent.is_some(),
             local_token: LocalToken::format(org_id.as_deref().unwrap_or(UNKNOWN_ORG), key),
             org_id,

@@ -1,17 +1,18 @@
 //! Apps: the OAuth client registrations of the configuration.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
-use std::{fs, io};
 
+use super::private_key::{PrivateKeyError, PrivateKeyFile, SigningKey};
+use super::{Earn, SecretFile, SecretFileError};
 use crate::salesforce::hosts::{LoginUrl, TrustedHosts};
 use crate::secret::Secret;
 use crate::settings::Section;
 
-/// Consumer secrets have 64 characters; a larger file is not one.
-const MAX_SECRET_BYTES: u64 = 4096;
+/// Far longer than any site's URL.
+const MAX_AUDIENCE: usize = 512;
 
 /// An OAuth client registration: an External Client App or Connected App.
 #[derive(Clone, Debug)]
@@ -26,6 +27,58 @@ pub struct App {
     pub login_url: LoginUrl,
     /// The session time that the app's policy sets, where the operator knows it.
     pub session_time: Option<Duration>,
+    /// Where the private key is that signs its assertions; its certificate is at Salesforce.
+    pub private_key: Option<PrivateKeyFile>,
+    /// Whom its assertions are addressed to, where that is not what the login host says.
+    pub audience: Option<Audience>,
+    /// Whether its new sessions are introspected for how long they live.
+    pub introspect: bool,
+}
+
+/// Whom an assertion is addressed to: an https URL, which for Experience Cloud sites has a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Audience(String);
+
+impl Audience {
+    /// The URL.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Audience {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let rest = text.strip_prefix("https://").unwrap_or_default();
+        let is_url = !rest.is_empty() && text.len() <= MAX_AUDIENCE && text.bytes().all(|byte| byte.is_ascii_graphic());
+        is_url.then(|| Self(text.to_owned())).ok_or("must be an https URL, such as https://login.salesforce.com")
+    }
+}
+
+/// What an app proves itself with, read from its files for one exchange.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    /// The consumer secret, where the grant uses it and the app has one.
+    pub client_secret: Option<Secret<String>>,
+    pub(super) signing_key: Option<Arc<SigningKey>>,
+}
+
+/// Why an app cannot prove itself. Contains nothing of its secrets.
+#[derive(Debug, thiserror::Error)]
+pub enum CredentialsError {
+    /// The consumer secret cannot be read.
+    #[error("apps.{0}.client_secret_file: {1}")]
+    Secret(String, SecretFileError),
+    /// The grant needs a consumer secret.
+    #[error("apps.{0}.client_secret_file is not configured")]
+    NoSecret(String),
+    /// The private key cannot be used.
+    #[error("apps.{0}.private_key_file: {1}")]
+    Key(String, PrivateKeyError),
+    /// The grant needs a private key.
+    #[error("apps.{0}.private_key_file is not configured")]
+    NoKey(String),
 }
 
 /// The apps of the configuration by name.
@@ -71,49 +124,42 @@ impl App {
         let _scopes: Vec<String> = section.list("scopes");
         const DAY: Duration = Duration::from_secs(24 * 60 * 60);
         let session_time = section.duration("session_time", Duration::from_secs(1)..=DAY);
+        let private_key = section.file("private_key_file").map(PrivateKeyFile::new);
+        if let Some(Err(error)) = private_key.as_ref().map(PrivateKeyFile::read) {
+            section.fault("private_key_file", error);
+        }
+        let audience = section.parsed("audience");
+        let introspect = section.flag_or("introspect", false);
+        if introspect && client_secret.is_none() {
+            section
+                .fault("introspect", "needs client_secret_file: Salesforce tells only an app that has proved itself");
+        }
         section.finish();
-        Some(Self { name: name.to_owned(), client_id, client_secret, login_url: login_url?, session_time })
-    }
-}
-
-/// A secret in a file, read anew at each use, so that a changed file needs no restart.
-#[derive(Clone, Debug)]
-pub struct SecretFile(PathBuf);
-
-/// Why a secret file cannot be used. Never contains any of its text.
-#[derive(Debug, thiserror::Error)]
-pub enum SecretFileError {
-    /// It cannot be read.
-    #[error("cannot read {0}: {1}")]
-    Read(String, io::Error),
-    /// It is empty, too large or not text.
-    #[error("{0} must hold one line of text of at most {MAX_SECRET_BYTES} bytes")]
-    Form(String),
-}
-
-impl SecretFile {
-    /// A secret in this file.
-    pub fn new(path: PathBuf) -> Self {
-        Self(path)
+        Some(Self {
+            name: name.to_owned(),
+            client_id,
+            client_secret,
+            login_url: login_url?,
+            session_time,
+            private_key,
+            audience,
+            introspect,
+        })
     }
 
-    /// Where it is.
-    pub fn path(&self) -> &Path {
-        &self.0
-    }
-
-    /// Reads the secret, without the line's end.
-    pub fn read(&self) -> Result<Secret<String>, SecretFileError> {
-        let name = || self.0.display().to_string();
-        let size = fs::metadata(&self.0).map_err(|error| SecretFileError::Read(name(), error))?.len();
-        if size > MAX_SECRET_BYTES {
-            return Err(SecretFileError::Form(name()));
+    /// Reads what the app proves itself with when it earns a token this way.
+    pub fn credentials(&self, earn: Earn<'_>) -> Result<Credentials, CredentialsError> {
+        let name = || self.name.clone();
+        if matches!(earn, Earn::JwtBearer { .. }) {
+            let file = self.private_key.as_ref().ok_or_else(|| CredentialsError::NoKey(name()))?;
+            let key = file.read().map_err(|error| CredentialsError::Key(name(), error))?;
+            return Ok(Credentials { client_secret: None, signing_key: Some(Arc::new(key)) });
         }
-        let bytes = zeroize::Zeroizing::new(fs::read(&self.0).map_err(|error| SecretFileError::Read(name(), error))?);
-        let text = std::str::from_utf8(&bytes).map_err(|_| SecretFileError::Form(name()))?.trim_end();
-        if text.is_empty() || text.contains(['\n', '\r']) {
-            return Err(SecretFileError::Form(name()));
+        let client_secret = self.client_secret.as_ref().map(SecretFile::read).transpose();
+        let client_secret = client_secret.map_err(|error| CredentialsError::Secret(name(), error))?;
+        if matches!(earn, Earn::ClientCredentials) && client_secret.is_none() {
+            return Err(CredentialsError::NoSecret(name()));
         }
-        Ok(Secret::new(text.to_owned()))
+        Ok(Credentials { client_secret, signing_key: None })
     }
 }

@@ -107,6 +107,19 @@ impl LoginUrl {
     }
 }
 
+impl LoginUrl {
+    /// Whether it is one of the hosts that log in users of every org.
+    pub fn is_shared(&self) -> bool {
+        LOGIN_HOSTS.contains(&self.0.host())
+    }
+
+    /// Whom assertions sent to it are addressed to: `test.salesforce.com` for sandboxes and scratch orgs, as far as
+    /// their hosts tell, else `login.salesforce.com`.
+    pub fn audience(&self) -> &'static str {
+        if is_test_host(self.0.host()) { "https://test.salesforce.com" } else { "https://login.salesforce.com" }
+    }
+}
+
 /// An org's own host always serves its token endpoint too.
 impl From<InstanceUrl> for LoginUrl {
     fn from(instance: InstanceUrl) -> Self {
@@ -238,6 +251,17 @@ fn is_legacy_instance(host: &str) -> bool {
     let letters = name.bytes().take_while(u8::is_ascii_lowercase).count();
     let digits = &name.as_bytes()[letters..];
     (2..=4).contains(&letters) && !digits.is_empty() && digits.iter().all(u8::is_ascii_digit)
+}
+
+/// `test.salesforce.com` itself; `acme--uat.sandbox.my...`, `site-1234-dev-ed.scratch.my...`; and without an enhanced
+/// domain `acme--uat.cs12.my...` and `cs12.salesforce.com`.
+fn is_test_host(host: &str) -> bool {
+    let mut labels = host.split('.');
+    let (name, partition) = (labels.next().unwrap_or_default(), labels.next().unwrap_or_default());
+    let is_org = has_suffix(host, &ORG_SUFFIXES);
+    host == "test.salesforce.com"
+        || (is_org && (["sandbox", "scratch"].contains(&partition) || name.contains("--")))
+        || (is_legacy_instance(host) && name.starts_with("cs"))
 }
 
 /// Hosts that must not get a token although they belong to Salesforce: pages, and its internal test hosts.

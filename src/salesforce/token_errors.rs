@@ -27,9 +27,11 @@ pub enum TokenFailure {
 
 use TokenFailure::{InProgress, RateLimited, Refused, Transient};
 
+type Rows = &'static [(&'static str, &'static str, TokenFailure)];
+
 /// Name of the error (empty: any), part of its description (empty: any), meaning; all in lower case, the first row that
 /// fits decides. From the help page on OAuth flow errors and from what clients have met.
-const ROWS: &[(&str, &str, TokenFailure)] = &[
+const ROWS: Rows = &[
     ("", "token request is already being processed", InProgress),
     ("authorization_pending", "", InProgress),
     ("slow_down", "", InProgress),
@@ -82,6 +84,12 @@ const ROWS: &[(&str, &str, TokenFailure)] = &[
     ("oauth_approval_error_generic", "", Refused(Cause::AppNotInstalled)),
 ];
 
+/// What means something else where no refresh token was sent; these rows go first.
+const WITHOUT_REFRESH_TOKEN: Rows = &[
+    // The clocks of this machine and of Salesforce are minutes apart.
+    ("invalid_grant", "expired authorization code", Refused(Cause::AssertionRefused)),
+];
+
 /// An OAuth error body. Other fields are of no interest.
 #[derive(Deserialize)]
 struct Body<'a> {
@@ -95,13 +103,26 @@ impl TokenFailure {
     /// Classifies an answer that is not a token response by status, content type and whole body. A complete error, 429,
     /// 500 and 503 leave the refresh token unspent; 502, 504 and pages do not say. A redirect was carried out by nobody.
     pub fn parse(status: u16, content_type: Option<&[u8]>, body: &[u8]) -> Self {
+        Self::parse_by(&[ROWS], status, content_type, body)
+    }
+
+    /// As [`TokenFailure::parse`], for a grant without a refresh token: none can have been revoked, and nobody has
+    /// consented to anything, so what would say that is a fault of the set-up.
+    pub fn parse_without_refresh_token(status: u16, content_type: Option<&[u8]>, body: &[u8]) -> Self {
+        match Self::parse_by(&[WITHOUT_REFRESH_TOKEN, ROWS], status, content_type, body) {
+            Refused(Cause::Revoked | Cause::ValidityExpired | Cause::NoConsent) => Refused(Cause::RequestRefused),
+            meaning => meaning,
+        }
+    }
+
+    fn parse_by(tables: &[Rows], status: u16, content_type: Option<&[u8]>, body: &[u8]) -> Self {
         match status {
             429 => return RateLimited,
             502 | 504 => return Self::Unknown,
             300..=399 => return Refused(Cause::LoginHostWrong),
             _ => {}
         }
-        let by_name = Body::parse(content_type, body).map(|body| body.meaning());
+        let by_name = Body::parse(content_type, body).map(|body| body.meaning(tables));
         match by_name {
             Some(Some(meaning)) => meaning,
             _ if status == 500 || status == 503 => Transient,
@@ -125,11 +146,11 @@ impl<'a> Body<'a> {
         Some(Self { error: field("error")?, error_description: field("error_description") })
     }
 
-    fn meaning(&self) -> Option<TokenFailure> {
+    fn meaning(&self, tables: &[Rows]) -> Option<TokenFailure> {
         let error = self.error.trim().to_ascii_lowercase();
         let description = self.error_description.as_deref().unwrap_or_default().to_ascii_lowercase();
-        ROWS.iter()
-            .find(|(name, text, _)| (name.is_empty() || *name == error) && description.contains(text))
+        let mut rows = tables.iter().copied().flatten();
+        rows.find(|(name, text, _)| (name.is_empty() || *name == error) && description.contains(text))
             .map(|(.., meaning)| *meaning)
     }
 }

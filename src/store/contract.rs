@@ -27,11 +27,24 @@ macro_rules! contract {
             })*
         }
 
-
         mod redis {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $test() {
                 super::$subject::$test(&super::Place::redis()).await;
+            })*
+        }
+
+        mod sentinel {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                super::$subject::$test(&super::Place::sentinel()).await;
+            })*
+        }
+
+        mod cluster {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                super::$subject::$test(&super::Place::cluster()).await;
             })*
         }
 

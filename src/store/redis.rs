@@ -3,14 +3,23 @@
 //!
 //! # Rights
 //! A process that holds both key rings needs a user with exactly these rules. `info` and `config|get` serve
-//! [`Store::dangers`] only and may be left out; `wait` is needed with `store.replicas` above 0.
+//! [`Store::dangers`](super::Store::dangers) only and may be left out; `wait` is needed with `store.replicas` above 0,
+//! `cluster|slots` and `asking` with a Cluster.
 //! ```text
 //! ACL SETUSER orgpass on >PASSWORD resetkeys ~orgpass:* resetchannels &orgpass:changes &orgpass:wishes -@all
-//!   +get +mget +set +del +exists +time +zadd +zrem +zremrangebyrank +zrange +xadd +xrange +evalsha +script|load
-//!   +publish +subscribe +ping +wait +info +config|get
+//!   +get +mget +set +del +exists +time +zadd +zrem +zremrangebyrank +zrange +xadd +xrange
+//!   +eval +evalsha +eval_ro +publish +subscribe +ping +wait +info +config|get +cluster|slots +asking
+//! ```
+//! A sidecar with session keys only needs no more than these. It reads status and session, sees whether a hub lives,
+//! hears of changes, and adds wishes; it can neither write nor read anything else.
+//! ```text
+//! ACL SETUSER orgpass-sidecar on >PASSWORD resetkeys %R~orgpass:status:* %R~orgpass:session:* %R~orgpass:hub
+//!   resetchannels &orgpass:changes -@all +mget +exists +time +eval_ro +subscribe +ping +cluster|slots +asking
+//!   (~orgpass:wanted &orgpass:wishes +eval +evalsha +time +zadd +zremrangebyrank +publish)
 //! ```
 
 mod announcements;
+mod cluster;
 mod connect;
 mod dangers;
 mod errors;
@@ -18,26 +27,29 @@ mod events;
 mod hints;
 mod hub;
 mod keys;
+mod link;
 mod operations;
 mod presence;
 mod replicas;
 mod schedule;
 mod scripts;
+mod sentinel;
+mod server;
+mod slots;
 mod wishes;
 
 use std::fmt;
 
-use redis::FromRedisValue;
 use tokio::task::JoinSet;
 
 use self::announcements::Announcements;
-use self::connect::Link;
+pub use self::connect::Access;
+use self::link::Link;
 use self::presence::Presence;
 use self::replicas::Replicas;
 use self::scripts::{Call, Said};
-use super::{Settings, StoreError};
+use super::{Settings, StoreError, StoreUrl};
 use crate::connection::ConnectionKey;
-use crate::secret::Secret;
 
 /// Connections in Redis, shared by any number of processes.
 pub struct RedisStore {
@@ -45,40 +57,34 @@ pub struct RedisStore {
     replicas: Replicas,
     presence: Presence,
     announcements: Announcements,
-    // Ends with the store.
-    _follower: JoinSet<()>,
+    // End with the store.
+    _followers: JoinSet<()>,
 }
 
 impl RedisStore {
     /// Makes the store; must be called within a tokio runtime. Redis may be away: it is connected to in the background
-    /// and on demand. Fails only for settings that can never work. With `ca_pem` only those roots are trusted, without
-    /// it the public ones.
-    pub fn connect(
-        settings: &Settings,
-        password: Option<&Secret<String>>,
-        ca_pem: Option<Vec<u8>>,
-    ) -> Result<Self, StoreError> {
-        let client = connect::client(settings, password, ca_pem)?;
+    /// and on demand. Fails only for settings that can never work.
+    pub fn connect(settings: &Settings, access: Access) -> Result<Self, StoreError> {
+        let StoreUrl::Redis(url) = &settings.url else {
+            return Err(StoreError::Refused("store.url names a file, not Redis".to_owned()));
+        };
         let (announcements, presence) = (Announcements::new(), Presence::new());
-        let mut follower = JoinSet::new();
-        follower.spawn(announcements.clone().follow(client.clone(), settings.timeout, presence.clone()));
+        let link = Link::new(url, &access, settings.timeout, presence.clone())?;
+        let mut followers = JoinSet::new();
+        followers.spawn(announcements.clone().follow(link.clone(), settings.timeout, presence.clone()));
+        followers.spawn(link.clone().watch());
         Ok(Self {
-            link: Link::new(client.clone(), settings.timeout, presence.clone())?,
-            replicas: Replicas::new(settings.replicas, client, settings.timeout),
+            replicas: Replicas::new(settings.replicas, link.clone(), settings.timeout),
+            link,
             presence,
             announcements,
-            _follower: follower,
+            _followers: followers,
         })
     }
 
     /// Runs a script over a connection's record.
     async fn call(&self, key: &ConnectionKey, call: &Call) -> Result<Said, StoreError> {
-        self.link.run(async |connection| call.run(connection).await).await?.check(key)
-    }
-
-    /// Runs a script that answers in a form of its own.
-    async fn ask<T: FromRedisValue>(&self, call: &Call) -> Result<T, StoreError> {
-        self.link.run(async |connection| call.ask(connection).await).await
+        self.link.call::<Said>(call).await?.check(key)
     }
 
     /// Runs a script whose write replicas must have. The flag tells whether enough of them do, or none are wanted.

@@ -1,5 +1,5 @@
-//! Refresh ahead: a session that is in use but has been idle for nearly the half of its life that Salesforce guarantees
-//! is replaced before it can die. A session that nobody has used since it was made is left alone, so that an unused
+//! Refresh ahead: a session that is in use is replaced before it can die: when it has been idle for nearly the half of its
+//! life that Salesforce guarantees, or is near the end that it is known to have. A session that nobody has used since it was made is left alone, so that an unused
 //! connection costs no exchanges.
 
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ pub(super) async fn run(source: TokenSource) {
         ticks.tick().await;
         for slot in source.slots() {
             let due = match slot.session().as_ref() {
-                Some(session) if is_due(&slot, session, &source, Instant::now()) => session.generation,
+                Some(session) if is_due(&slot, session, &source, source.clock().now()) => session.generation,
                 _ => continue,
             };
             source.start(&slot, Want::Ahead(due));
@@ -32,8 +32,12 @@ fn is_due(slot: &Slot, session: &Session, source: &TokenSource, now: Instant) ->
         let state = slot.state();
         (state.lifetime, state.grant)
     };
+    let life = lifetime.of(session.told());
+    let used = now.saturating_duration_since(last_accepted);
     // An access token alone has no successor: asking for one would only end the connection early.
     grant != Some(GrantKind::AccessToken)
-        && lifetime.life() >= source.settings().refresh_ahead_min_life
-        && now.saturating_duration_since(last_accepted) >= lifetime.refresh_after(session.jitter())
+        && life.length >= source.settings().refresh_ahead_min_life
+        // Of an end that is known, use does not put off anything: not to be in use any more does.
+        && used < life.length
+        && life.is_nearly_over(used, session.age(now), session.jitter())
 }

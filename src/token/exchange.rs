@@ -1,6 +1,7 @@
 //! Getting a generation: load it from the store, adopt one that somebody else stored, or exchange for one. What is done
 //! in which order is decided by `procedure`; here it is carried out.
 
+mod alone;
 mod outcome;
 mod prepare;
 mod procedure;
@@ -15,15 +16,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use self::alone::Alone;
+use self::outcome::Sent;
 pub use self::procedure::Want;
 use self::record::{may_be_served, refuse_if_ended, unopened, unreadable};
 use self::run::Run;
-use super::{SessionSecret, Settings, Successors, TokenError};
+use super::{SessionSecret, Settings, Successors, TokenError, Unavailable};
 use crate::connection::{ConnectionKey, Generation};
 use crate::metrics::TokenMetrics;
-use crate::oauth::Apps;
+use crate::oauth::{Apps, TokenResponse};
 use crate::salesforce::hosts::TrustedHosts;
-use crate::store::{Head, Store, StoreTime};
+use crate::store::{GrantKind, Head, Store, StoreTime};
 use crate::transport::Transport;
 use crate::vault::Vault;
 
@@ -63,6 +66,7 @@ pub struct Exchanger {
     rolled_back: Mutex<HashMap<ConnectionKey, Instant>>,
     /// Connections of which Salesforce says that another exchange is under way, and since when.
     in_progress: Mutex<HashMap<ConnectionKey, Instant>>,
+    alone: Alone,
 }
 
 /// A generation, and what the engine wants to know with it.
@@ -76,12 +80,15 @@ pub struct Obtained {
     pub stored: Option<Instant>,
     /// The session time that the app's configuration names.
     pub session_time: Option<Duration>,
+    /// Whether it was earned just now, by an exchange of this process.
+    pub earned: bool,
 }
 
 impl Exchanger {
     /// An exchanger of these parts.
     pub fn new(parts: ExchangerParts) -> Self {
         Self {
+            alone: Alone::new(parts.settings.cache_entries),
             parts,
             stopping: AtomicBool::new(false),
             store_was_lost: Mutex::default(),
@@ -103,13 +110,47 @@ impl Exchanger {
         want: Want,
         known: Option<Generation>,
     ) -> Result<Obtained, TokenError> {
-        if want == Want::Any
-            && known.is_none()
-            && let Some(stored) = self.load(key).await?
-        {
-            return Ok(stored);
+        self.obtain_having_learned(key, want, known, None).await
+    }
+
+    /// As [`Exchanger::obtain`]; what this process has learned of the connection's sessions is written with the outcome,
+    /// see [`Head::idle`].
+    pub(super) async fn obtain_having_learned(
+        &self,
+        key: &ConnectionKey,
+        want: Want,
+        known: Option<Generation>,
+        learned: Option<u32>,
+    ) -> Result<Obtained, TokenError> {
+        let obtained = self.obtain_by_store(key, want, known, learned).await;
+        match obtained {
+            Err(error @ TokenError::Unavailable { reason: Unavailable::Store, .. })
+                if !matches!(want, Want::Ahead(_)) =>
+            {
+                self.earn_alone(key).await.unwrap_or(Err(error))
+            }
+            Err(error @ (TokenError::NotConnected | TokenError::Reauthorize(_))) => {
+                self.alone.forget(key);
+                Err(error)
+            }
+            obtained => obtained,
         }
-        Run::new(self, key, want, known).finish().await
+    }
+
+    async fn obtain_by_store(
+        &self,
+        key: &ConnectionKey,
+        want: Want,
+        known: Option<Generation>,
+        learned: Option<u32>,
+    ) -> Result<Obtained, TokenError> {
+        let stored = if want == Want::Any && known.is_none() { self.load(key).await? } else { None };
+        let obtained = match stored {
+            Some(stored) => stored,
+            None => Run::new(self, key, want, known, learned).finish().await?,
+        };
+        self.prepare_to_be_alone(key, &obtained.head).await;
+        Ok(obtained)
     }
 
     /// The stored generation, by one read; `None` if the connection has no session that may be used.
@@ -174,13 +215,36 @@ impl Exchanger {
         self.obtained(head, session, stored)
     }
 
+    /// Counts what came of sending.
+    fn note_sent(&self, grant: GrantKind, sent: &Sent, sent_at: Instant) {
+        self.parts.metrics.exchange_duration.observe(sent_at.elapsed().as_secs_f64());
+        self.count(grant, sent.label());
+    }
+
+    fn count(&self, grant: GrantKind, result: &'static str) {
+        self.parts.metrics.exchanges.with_label_values(&[grant.as_str(), result]).inc();
+    }
+
     fn obtained(&self, head: Head, session: SessionSecret, stored: Option<Instant>) -> Obtained {
         let session_time = self.parts.apps.get(&head.app).and_then(|app| app.session_time);
-        Obtained { head, session, stored, session_time }
+        Obtained { head, session, stored, session_time, earned: false }
     }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     // Single assignments, valid after any panic.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The session of a token response.
+fn session_of(response: &TokenResponse, generation: Generation) -> SessionSecret {
+    SessionSecret {
+        generation,
+        access_token: response.access_token.clone(),
+        instance_url: response.instance_url.clone(),
+        org_id: response.identity.as_ref().map(|identity| identity.org.to_string()),
+        user_id: response.identity.as_ref().map(|identity| identity.user.to_string()),
+        issued_at: response.issued_at.as_ref().and_then(|millis| millis.parse().ok()),
+        life: None,
+    }
 }

@@ -1,7 +1,7 @@
 //! A session ready for the warm path: everything that a request needs of one generation, built once.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use http::HeaderValue;
@@ -13,6 +13,7 @@ use crate::secret::Secret;
 use crate::transport::{Instance, Transport};
 
 use super::SessionSecret;
+use super::lifetime::Life;
 
 /// A token that is refused this soon after it was stored was never good here.
 pub(super) const FRESH: Duration = Duration::from_secs(1);
@@ -30,20 +31,25 @@ pub struct Session {
     /// The org's id, once known.
     pub org_id: Option<String>,
     token: Secret<String>,
-    /// When it was stored, if that is known here: only a store or exchange of this process tells.
+    /// When it was stored, if an exchange earned it: one that was imported may have been old by then.
     stored: Option<Instant>,
     /// Per API family: milliseconds from `loaded` to the last accepted call, plus one; zero for never.
     accepted: [AtomicU64; ApiFamily::ALL.len()],
     refused: [AtomicBool; ApiFamily::ALL.len()],
     loaded: Instant,
+    /// What the token itself tells of its life.
+    told: Option<Life>,
+    /// What introspection told since, in seconds; zero for nothing.
+    introspected: AtomicU32,
     jitter: u8,
 }
 
 impl Session {
-    /// Makes a session of what a record holds. An instance that is not allowed, or a token that is no header value, is
+    /// Makes a session, at `now`, of what a record holds. An instance that is not allowed, or a token that is no header value, is
     /// refused with its cause.
     pub(super) fn new(
         secret: &SessionSecret,
+        now: Instant,
         stored: Option<Instant>,
         trusted: &TrustedHosts,
         transport: &Transport,
@@ -61,7 +67,9 @@ impl Session {
             stored,
             accepted: Default::default(),
             refused: Default::default(),
-            loaded: Instant::now(),
+            loaded: now,
+            told: Life::told(secret),
+            introspected: AtomicU32::new(0),
             jitter: secret.generation.jitter(),
         })
     }
@@ -76,10 +84,27 @@ impl Session {
         self.jitter
     }
 
-    /// Notes that the org accepted the token in a call of this family.
-    pub(super) fn note_accepted(&self, family: ApiFamily) {
-        let now = u64::try_from(self.loaded.elapsed().as_millis()).unwrap_or(u64::MAX - 1);
-        self.accepted[family as usize].store(now + 1, Ordering::Relaxed);
+    /// What the token itself tells of its life, or introspection told of it.
+    pub(super) fn told(&self) -> Option<Life> {
+        let introspected = Some(self.introspected.load(Ordering::Relaxed)).filter(|seconds| *seconds > 0);
+        self.told.or(introspected.map(Life::introspected))
+    }
+
+    /// Notes what introspection told, in seconds.
+    pub(super) fn note_introspected(&self, seconds: u32) {
+        self.introspected.store(seconds, Ordering::Relaxed);
+    }
+
+    /// How old it is at `now`, as far as this process can tell.
+    pub(super) fn age(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.stored.unwrap_or(self.loaded))
+    }
+
+    /// Notes that the org accepted the token in a call of this family at `now`.
+    pub(super) fn note_accepted(&self, family: ApiFamily, now: Instant) {
+        let millis = now.saturating_duration_since(self.loaded).as_millis();
+        let millis = u64::try_from(millis).unwrap_or(u64::MAX - 1);
+        self.accepted[family as usize].store(millis + 1, Ordering::Relaxed);
     }
 
     /// Whether a call of this family was ever accepted.
@@ -103,9 +128,15 @@ impl Session {
         latest.checked_sub(1).map(|millis| self.loaded + Duration::from_millis(millis))
     }
 
-    /// How old the token was at `at`, if that is known here.
-    pub(super) fn age(&self, at: Instant) -> Option<Duration> {
+    /// How old the token was at `at`, if it is known when it was stored.
+    pub(super) fn known_age(&self, at: Instant) -> Option<Duration> {
         self.stored.map(|stored| at.saturating_duration_since(stored))
+    }
+
+    /// When it was last used: by the last accepted call, else by being earned. Nobody knows it of a token that was imported
+    /// and has not been accepted yet.
+    pub(super) fn last_use(&self) -> Option<Instant> {
+        self.last_accepted().or(self.stored)
     }
 
     /// Whether a call sent at `sent` went out within a second of the token's being stored.

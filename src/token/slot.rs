@@ -72,7 +72,7 @@ impl Slot {
                 status: Status::Pending,
                 cause: None,
                 grant: None,
-                lifetime: Lifetime::new(None),
+                lifetime: Lifetime::default(),
                 failure: None,
                 ended_for: settings.unknown_for,
                 transient: Backoff::new(TRANSIENT.0, TRANSIENT.1),

@@ -2,6 +2,7 @@
 //! own on the engine's runtime, one at a time for each connection; a caller that goes away cancels nothing.
 
 mod changes;
+mod introspection;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -14,7 +15,7 @@ use tokio_util::task::TaskTracker;
 
 use super::exchange::{Exchanger, Obtained};
 use super::slot::{Flight, FlightResult};
-use super::{AskHub, Session, SessionSecret, Settings, Slot, TokenError, Unavailable, Want};
+use super::{AskHub, Clock, Session, SessionSecret, Settings, Slot, TokenError, Unavailable, Want};
 use crate::connection::{Cause, ConnectionKey, Generation, KeyRef, Status};
 use crate::metrics::TokenMetrics;
 use crate::salesforce::hosts::TrustedHosts;
@@ -41,6 +42,8 @@ pub struct Parts {
     pub trusted_hosts: TrustedHosts,
     /// Counters of the engine.
     pub metrics: TokenMetrics,
+    /// By which sessions age.
+    pub clock: Clock,
     /// Where exchanges run.
     pub runtime: Handle,
 }
@@ -94,7 +97,7 @@ impl TokenSource {
             return Ok(slot);
         }
         if let Some(since) = self.0.unknown.get(&key) {
-            if since.elapsed() < self.0.parts.settings.unknown_for {
+            if self.clock().now().saturating_duration_since(since) < self.0.parts.settings.unknown_for {
                 return Err(TokenError::NotConnected);
             }
             self.0.unknown.remove(&key);
@@ -171,10 +174,15 @@ impl TokenSource {
 
     /// Notes that the org accepted a call of `family` with this session.
     pub fn accepted(&self, slot: &Arc<Slot>, session: &Session, family: ApiFamily) {
-        session.note_accepted(family);
+        session.note_accepted(family, self.clock().now());
         if slot.is_troubled() {
             self.cure(slot, session.generation, family);
         }
+    }
+
+    /// The clock by which calls are to say when they were sent.
+    pub fn clock(&self) -> &Clock {
+        &self.0.parts.clock
     }
 
     /// How many connections are in memory.
@@ -221,7 +229,7 @@ impl TokenSource {
         if let Some(flight) = state.live_flight() {
             return Ok(flight);
         }
-        if let Some(error) = state.stopped(Instant::now()) {
+        if let Some(error) = state.stopped(self.clock().now()) {
             return Err(Err(error));
         }
         let (sender, flight) = watch::channel(None);
@@ -233,19 +241,22 @@ impl TokenSource {
 
     async fn fly(self, slot: Arc<Slot>, want: Want, sender: watch::Sender<Option<FlightResult>>) {
         let result = match self.obtain(&slot, want).await {
-            Ok(obtained) => self.install(&slot, obtained),
+            Ok(obtained) => {
+                self.introspect(&slot, &obtained);
+                self.install(&slot, obtained)
+            }
             Err(error) => Err(error),
         };
         if let Err(error @ (TokenError::NotConnected | TokenError::Reauthorize(_))) = &result {
             slot.set_session(None);
             if *error == TokenError::NotConnected {
                 self.0.slots.remove(&slot.key);
-                self.0.unknown.insert(slot.key.clone(), Instant::now());
+                self.0.unknown.insert(slot.key.clone(), self.clock().now());
             }
         }
         {
             let mut state = slot.state();
-            state.note_result(&result, Instant::now());
+            state.note_result(&result, self.clock().now());
             state.flight = None;
         }
         sender.send_replace(Some(result));
@@ -253,15 +264,15 @@ impl TokenSource {
 
     async fn obtain(&self, slot: &Slot, want: Want) -> Result<Obtained, TokenError> {
         let known = slot.session().as_ref().map(|session| session.generation);
+        let learned = slot.state().lifetime.to_remember();
         let Some(ask_hub) = &self.0.parts.ask_hub else {
-            return self.0.parts.exchanger.obtain(&slot.key, want, known).await;
+            return self.0.parts.exchanger.obtain_having_learned(&slot.key, want, known, learned).await;
         };
-        let idle = slot.state().lifetime.learned_seconds();
-        ask_hub.obtain(&slot.key, want, known, idle, slot.news()).await
+        ask_hub.obtain(&slot.key, want, known, learned, slot.news()).await
     }
 
     fn install(&self, slot: &Arc<Slot>, obtained: Obtained) -> FlightResult {
-        let Obtained { head, session, stored, session_time } = obtained;
+        let Obtained { head, session, stored, session_time, .. } = obtained;
         let session = Arc::new(self.ready(&session, stored)?);
         let mut state = slot.state();
         if let Some(held) = slot.session().as_ref().filter(|held| held.generation.supersedes_in_epoch(head.generation))
@@ -280,12 +291,16 @@ impl TokenSource {
     }
 
     fn ready(&self, secret: &SessionSecret, stored: Option<Instant>) -> Result<Session, TokenError> {
-        Session::new(secret, stored, &self.0.parts.trusted_hosts, &self.0.parts.transport)
+        let now = self.clock().now();
+        // The age is by the store's clock; from here on this one counts.
+        let stored = stored.and_then(|stored| now.checked_sub(stored.elapsed()));
+        Session::new(secret, now, stored, &self.0.parts.trusted_hosts, &self.0.parts.transport)
             .map_err(|cause| TokenError::Misconfigured { cause, code: None })
     }
 
     fn note_head(&self, slot: &Slot, state: &mut super::slot::State, head: &Head) {
         (state.status, state.cause, state.grant) = (head.status, head.cause, Some(head.grant));
+        state.lifetime.recall(head.idle);
         if head.cause == Some(Cause::FreshTokenRefused) {
             slot.set_troubled(true);
         }
@@ -299,13 +314,13 @@ impl TokenSource {
         code: Option<ErrorCode>,
         sent: Instant,
     ) -> Result<(), TokenError> {
-        let now = Instant::now();
+        let now = self.clock().now();
         let mut state = slot.state();
         let refused_fresh = |code| TokenError::Misconfigured { cause: Cause::FreshTokenRefused, code };
         if let Some(first_code) = state.cooling(family, now) {
             return Err(refused_fresh(code.or(first_code)));
         }
-        if let Some(age) = refused.age(sent).filter(|_| !refused.was_refused_by(family)) {
+        if let Some(age) = refused.known_age(sent).filter(|_| !refused.was_refused_by(family)) {
             self.0.parts.metrics.age_at_refusal.observe(age.as_secs_f64());
         }
         if refused.was_fresh(sent) && !refused.was_accepted_by(family) {
@@ -317,7 +332,7 @@ impl TokenSource {
             }
             return Err(refused_fresh(code));
         }
-        if let Some(last) = refused.last_accepted()
+        if let Some(last) = refused.last_use()
             && slot.session().as_ref().is_some_and(|held| held.generation == refused.generation)
         {
             state.lifetime.learn(sent.saturating_duration_since(last));

@@ -12,6 +12,7 @@ mod chaos;
 mod documents;
 mod exchanging;
 mod fencing;
+mod granting;
 mod hubbing;
 mod monitoring;
 mod operating;

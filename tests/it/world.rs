@@ -19,7 +19,7 @@ use orgpass::store::{Fingerprint, GrantKind, Head, NewRecord, Put, PutWhen, Stor
 use orgpass::token::{GrantSecret, SessionSecret};
 use orgpass::vault::new_key_line;
 use redis_child::RedisChild;
-use salesforce_sim::{AppOptions, Org, OrgOptions, Simulator, Tokens, User};
+use salesforce_sim::{AppKey, AppOptions, Org, OrgOptions, Simulator, Tokens, User};
 
 use crate::caller::Caller;
 
@@ -142,6 +142,7 @@ impl World {
         std::fs::write(dir.path().join("session.keys"), &keys[0]).unwrap();
         std::fs::write(dir.path().join("grant.keys"), &keys[1]).unwrap();
         std::fs::write(dir.path().join("client-secret"), &sim_app.client_secret).unwrap();
+        std::fs::write(dir.path().join("app.pem"), AppKey::first().private_key).unwrap();
         let named = options.store.map(|url| format!("[store]\nurl = \"{url}\""));
         let store = options.redis.as_ref().map(|redis| redis.settings(dir.path())).or(named);
         let config = Self::config(&sim, &sim_app, &options.config, store.as_deref(), dir.path());
@@ -169,7 +170,7 @@ impl World {
 
     /// Starts Orgpass again on this Redis, with the configuration that it had.
     pub async fn start_again_on(&mut self, redis: &RedisChild) {
-        assert_eq!(self.config.store.url, StoreUrl::Redis(redis.url()));
+        assert_eq!(self.config.store.url, redis.url().parse().unwrap());
         self.orgpass = Some(self.beside(|_| {}).await);
     }
 
@@ -357,13 +358,16 @@ impl World {
         let mut secrets = self.sim.secrets();
         // The last field, of derived keys too.
         secrets.extend(self.keys.iter().map(|line| line.rsplit_once(':').unwrap().1.to_owned()));
+        // Each line of a private key is worth a search of its own.
+        let is_of_key = |line: &&str| line.len() >= 32 && !line.starts_with('-') && !line.contains(' ');
+        secrets.extend(AppKey::first().private_key.lines().filter(is_of_key).map(str::to_owned));
         let stored = match (&self.redis, &self.config.store.url) {
             (Some(redis), _) => {
                 secrets.push(redis::PASSWORD.to_owned());
                 redis.dump()
             }
             (None, StoreUrl::File(path)) => std::fs::read(path).unwrap(),
-            (None, StoreUrl::Redis(url)) => redis::everything_at(url),
+            (None, StoreUrl::Redis(url)) => redis::everything_at(url.as_str()),
         };
         let places = [
             ("the access log", self.log.text().into_bytes()),

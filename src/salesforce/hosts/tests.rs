@@ -138,3 +138,23 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn assertions_are_addressed_to_where_the_orgs_users_log_in() {
+    for (host, audience) in [
+        ("login.salesforce.com", "login"),
+        ("test.salesforce.com", "test"),
+        ("acme.my.salesforce.com", "login"),
+        ("acme-dev-ed.develop.my.salesforce.com", "login"),
+        ("acme--uat.sandbox.my.salesforce.com", "test"),
+        ("energy-site-1234-dev-ed.scratch.my.salesforce.com", "test"),
+        ("acme--uat.cs12.my.salesforce.com", "test"),
+        ("cs12.salesforce.com", "test"),
+        ("na1.salesforce.com", "login"),
+        ("acme--uat.sandbox.my.sfcrmproducts.cn", "test"),
+    ] {
+        let url = LoginUrl::parse(&format!("https://{host}"), &TrustedHosts::default()).unwrap();
+        assert_eq!(url.audience(), format!("https://{audience}.salesforce.com"), "{host}");
+        assert_eq!(url.is_shared(), ["login.salesforce.com", "test.salesforce.com"].contains(&host), "{host}");
+    }
+}

@@ -141,3 +141,27 @@ proptest! {
         prop_assert_eq!(TokenFailure::parse(400, JSON, &body[..cut]), TokenFailure::Unknown);
     }
 }
+
+#[test]
+fn without_a_refresh_token_nothing_was_revoked_and_no_person_is_needed() {
+    for (error, description, meaning) in [
+        ("invalid_grant", "expired authorization code", Refused(Cause::AssertionRefused)),
+        ("invalid_grant", "Audience validation failed", Refused(Cause::AssertionRefused)),
+        ("invalid_grant", "user hasn't approved this consumer", Refused(Cause::AppNotApproved)),
+        ("invalid_grant", "inactive user", Refused(Cause::UserInactive)),
+        ("invalid_grant", "request not supported on this domain", Refused(Cause::LoginHostWrong)),
+        ("invalid_grant", "no client credentials user enabled", Refused(Cause::RequestRefused)),
+        ("invalid_grant", "words of tomorrow", Refused(Cause::RequestRefused)),
+        ("invalid_grant", "expired access/refresh token", Refused(Cause::RequestRefused)),
+        ("access_denied", "end-user denied authorization", Refused(Cause::RequestRefused)),
+        ("invalid_client", "invalid client credentials", Refused(Cause::AppSecretWrong)),
+        ("unknown_error", "retry your request", Transient),
+        ("invalid_grant", "login rate exceeded", RateLimited),
+        ("a_name_of_tomorrow", "", Refused(Cause::RequestRefused)),
+    ] {
+        let found = TokenFailure::parse_without_refresh_token(400, JSON, &json(error, description));
+        assert_eq!(found, meaning, "{error}: {description}");
+    }
+    assert_eq!(TokenFailure::parse_without_refresh_token(503, JSON, b"{}"), Transient);
+    assert_eq!(TokenFailure::parse_without_refresh_token(502, JSON, b"{}"), TokenFailure::Unknown);
+}

@@ -98,7 +98,7 @@ impl<'t> Tables<'t> {
         let name = key.encode();
         let read = |table: &Table<'_, &'static str, &'static [u8]>| {
             let row = table.get(name.as_str()).map_err(damage)?;
-            Ok(row.map(|row| Sealed::from_bytes(row.value().to_vec())))
+            Ok::<_, StoreError>(row.map(|row| Sealed::from_bytes(row.value().to_vec())))
         };
         Ok((read(&self.session)?, read(&self.grant)?))
     }

@@ -25,7 +25,7 @@ struct Kept {
 impl Default for Wishes {
     fn default() -> Self {
         // One that is missed says no more than the next.
-        Self { kept: Mutex::default(), told: broadcast::Sender::new(1) }
+        Self { kept: Mutex::default(), told: broadcast::Sender::new(16) }
     }
 }
 

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use redis::{Client, Msg, PushInfo, PushKind, RedisResult};
+use redis::{Msg, PushInfo, PushKind};
 use tokio::sync::{Notify, broadcast};
 
 use super::connect::own_connection;
+use super::errors::Failure;
 use super::keys::{CHANGES, WISHES};
+use super::link::Link;
 use super::presence::Presence;
+use super::server::Place;
 use crate::connection::ConnectionKey;
 
 /// Time between two tries to subscribe.
@@ -30,7 +33,7 @@ pub(super) struct Announcements {
 impl Announcements {
     pub(super) fn new() -> Self {
         // A wish that is missed says no more than the next.
-        let (changes, wishes) = (broadcast::Sender::new(CHANGES_KEPT), broadcast::Sender::new(1));
+        let (changes, wishes) = (broadcast::Sender::new(CHANGES_KEPT), broadcast::Sender::new(16));
         Self { changes, wishes, wishes_wanted: Arc::default() }
     }
 
@@ -45,22 +48,25 @@ impl Announcements {
     }
 
     /// Passes announcements on, without end.
-    pub(super) async fn follow(self, client: Client, timeout: Duration, presence: Presence) {
+    pub(super) async fn follow(self, link: Link, timeout: Duration, presence: Presence) {
         let mut was_connected = false;
-        loop {
+        for turn in 0.. {
             // Announcements are hints: what is wrong with Redis, the commands tell.
-            let _ = self.listen(&client, timeout, &presence, &mut was_connected).await;
+            if let Ok(place) = link.listening_place(turn) {
+                let _ = self.listen(&place, timeout, &presence, &mut was_connected).await;
+            }
             tokio::time::sleep(PAUSE).await;
         }
     }
 
     async fn listen(
         &self,
-        client: &Client,
+        place: &Place,
         timeout: Duration,
         presence: &Presence,
         was_connected: &mut bool,
-    ) -> RedisResult<()> {
+    ) -> Result<(), Failure> {
+        let client = place.client().await?;
         let lost = Arc::new(Notify::new());
         let (passing, told) = (self.clone(), Arc::clone(&lost));
         let config = own_connection(timeout, timeout).set_push_sender(move |push: PushInfo| {

@@ -12,14 +12,14 @@ use crate::store::{Event, MAX_EVENTS, StoreError, StoreTime};
 /// The one field of an entry.
 const FIELD: &str = "event";
 
-/// The command that adds an event.
-pub(super) fn add(event: &StoredEvent) -> redis::Cmd {
-    let mut add = redis::cmd("XADD");
-    add.arg(EVENTS).arg("MAXLEN").arg("~").arg(MAX_EVENTS).arg("*").arg(FIELD).arg(event.to_bytes());
-    add
-}
-
 impl RedisStore {
+    /// Adds an event. Not sent again if its answer is lost: told once or not at all.
+    pub(super) async fn add_event(&self, event: &StoredEvent) -> Result<(), StoreError> {
+        let mut add = redis::cmd("XADD");
+        add.arg(EVENTS).arg("MAXLEN").arg("~").arg(MAX_EVENTS).arg("*").arg(FIELD).arg(event.to_bytes());
+        self.link.query_once(EVENTS, &add).await
+    }
+
     pub(super) async fn events_after(&self, after: Option<&str>, limit: usize) -> Result<Vec<Event>, StoreError> {
         let mut after = after.filter(|after| time_of(after).is_some()).map(str::to_owned);
         let limit = limit.clamp(1, MAX_PAGE);
@@ -27,7 +27,7 @@ impl RedisStore {
             let from = after.as_ref().map_or_else(|| "-".to_owned(), |after| format!("({after}"));
             let mut range = redis::cmd("XRANGE");
             range.arg(EVENTS).arg(from).arg("+").arg("COUNT").arg(limit);
-            let entries: Vec<(String, Vec<(String, Value)>)> = self.link.query(&range).await?;
+            let entries: Vec<(String, Vec<(String, Value)>)> = self.link.query(EVENTS, &range).await?;
             let Some((last, _)) = entries.last() else { return Ok(Vec::new()) };
             let last = last.clone();
             let events: Vec<Event> = entries.into_iter().filter_map(|(id, fields)| read(id, &fields)).collect();

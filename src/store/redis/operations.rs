@@ -5,8 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::{broadcast, watch};
 
-use super::keys::{CHANGES, Keys};
-use super::scripts::{self, Rows};
+use super::keys::{CHANGES, HUB, Keys};
+use super::scripts::{self, Raw, RawRecord, Rows};
 use super::{RedisStore, dangers};
 use crate::connection::{Cause, ConnectionKey, Generation, Status};
 use crate::store::listing::Range;
@@ -22,7 +22,7 @@ use crate::vault::Sealed;
 impl Store for RedisStore {
     async fn read(&self, key: &ConnectionKey) -> Result<Option<Row>, StoreError> {
         let keys = Keys::of(key);
-        let ((status, session), now) = self.link.run(async |connection| scripts::read(&keys, connection).await).await?;
+        let ((status, session), now): ((Raw, Raw), _) = self.link.query(&keys.status(), &scripts::read(&keys)).await?;
         let Some(status) = status else { return Ok(None) };
         let head = StoredHead::parse(key, &status)?.head;
         Ok(Some(Row { head, session: session.map(Sealed::from_bytes), now: scripts::store_time(now) }))
@@ -30,8 +30,8 @@ impl Store for RedisStore {
 
     async fn read_record(&self, key: &ConnectionKey) -> Result<Option<Record>, StoreError> {
         let keys = Keys::of(key);
-        let ((status, session, grant, intent), now) =
-            self.link.run(async |connection| scripts::read_record(&keys, connection).await).await?;
+        let ((status, session, grant, intent), now): RawRecord =
+            self.link.query(&keys.status(), &scripts::read_record(&keys)).await?;
         let Some(status) = status else { return Ok(None) };
         Ok(Some(Record {
             head: StoredHead::parse(key, &status)?.head,
@@ -149,7 +149,7 @@ impl Store for RedisStore {
     }
 
     async fn announce(&self, key: &ConnectionKey) -> Result<(), StoreError> {
-        self.link.query(redis::cmd("PUBLISH").arg(CHANGES).arg(key.encode())).await
+        self.link.query(CHANGES, redis::cmd("PUBLISH").arg(CHANGES).arg(key.encode())).await
     }
 
     fn reconnects(&self) -> watch::Receiver<u64> {
@@ -211,7 +211,7 @@ impl Store for RedisStore {
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        self.link.query::<()>(&redis::cmd("PING")).await
+        self.link.query(HUB, &redis::cmd("PING")).await
     }
 
     async fn dangers(&self) -> Result<Vec<String>, StoreError> {

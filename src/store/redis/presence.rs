@@ -1,20 +1,26 @@
 //! Whether Redis was lost and is there again. It may be another server by then, and have gone back.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use tokio::sync::watch;
 
-/// Counts how often Redis was reached again. Clones share the count.
+/// Whether one server was lost, and how often any was reached again. Clones are the same.
 #[derive(Clone, Debug)]
 pub(super) struct Presence {
     lost: Arc<AtomicBool>,
+    numbers: Arc<AtomicU64>,
     reconnects: watch::Sender<u64>,
 }
 
 impl Presence {
     pub(super) fn new() -> Self {
-        Self { lost: Arc::default(), reconnects: watch::Sender::new(0) }
+        Self { lost: Arc::default(), numbers: Arc::default(), reconnects: watch::Sender::new(0) }
+    }
+
+    /// The presence of another server, with the same count.
+    pub(super) fn of_another(&self) -> Self {
+        Self { lost: Arc::default(), ..self.clone() }
     }
 
     /// The count, to follow.
@@ -22,7 +28,12 @@ impl Presence {
         self.reconnects.subscribe()
     }
 
-    /// A command found no server, or another one than before.
+    /// A number that no earlier connection has.
+    pub(super) fn next_number(&self) -> u64 {
+        self.numbers.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// A connection broke, or led to a server that cannot serve.
     pub(super) fn lose(&self) {
         self.lost.store(true, Ordering::Relaxed);
     }
@@ -35,8 +46,7 @@ impl Presence {
         }
     }
 
-    /// A connection that had been lost was made anew. What was counted by another connection meanwhile may have been the
-    /// old server's last answer, so this counts by itself.
+    /// Counts once, whatever is known of single servers: another one serves now, or a connection apart was made anew.
     pub(super) fn again(&self) {
         self.reconnects.send_modify(|count| *count += 1);
     }

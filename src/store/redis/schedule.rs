@@ -17,17 +17,17 @@ impl RedisStore {
     ) -> Result<(), StoreError> {
         // Redis does nothing else while a script runs.
         for part in due.chunks(MAX_PAGE) {
-            self.ask::<()>(&scripts::schedule(DUE, part, when)).await?;
+            self.link.call::<()>(&scripts::schedule(part, when)).await?;
         }
         Ok(())
     }
 
     pub(super) async fn drop_due(&self, tag: &str) -> Result<(), StoreError> {
-        self.link.query(redis::cmd("ZREM").arg(DUE).arg(tag)).await
+        self.link.query(DUE, redis::cmd("ZREM").arg(DUE).arg(tag)).await
     }
 
     pub(super) async fn claim_due(&self, limit: usize, claim: Duration) -> Result<Vec<ConnectionKey>, StoreError> {
-        let names: Vec<String> = self.ask(&scripts::take_due(DUE, limit.clamp(1, MAX_PAGE), claim)).await?;
+        let names: Vec<String> = self.link.call(&scripts::take_due(limit.clamp(1, MAX_PAGE), claim)).await?;
         Ok(names.iter().filter_map(|name| ConnectionKey::decode(name)).collect())
     }
 }

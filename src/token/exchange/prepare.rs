@@ -6,16 +6,18 @@ use super::outcome::Waiting;
 use super::procedure::{NotReady, Sends};
 use super::{Exchanger, unopened};
 use crate::connection::{Cause, ConnectionKey};
-use crate::oauth::App;
+use crate::oauth::{self, App, Credentials, CredentialsError, Earn, ExchangeError, TokenResponse};
 use crate::salesforce::hosts::LoginUrl;
 use crate::secret::Secret;
-use crate::store::{GrantKind, Record};
+use crate::store::{GrantKind, Head, Record};
 use crate::token::GrantSecret;
+use crate::transport::OneShot;
 
 /// Everything that one exchange sends with.
 pub(super) struct Ready {
-    pub(super) app: Arc<App>,
-    pub(super) client_secret: Option<Secret<String>>,
+    app: Arc<App>,
+    credentials: Credentials,
+    kind: GrantKind,
     pub(super) login: LoginUrl,
     pub(super) grant: GrantSecret,
 }
@@ -26,31 +28,61 @@ impl Ready {
         if exchanger.store_is_doubtful() {
             return Err(NotReady::Wait(Waiting::Store));
         }
-        let parts = exchanger.parts();
-        let grant = GrantSecret::open(&parts.vault, key, &record.grant, record.head.generation).map_err(|error| {
+        let vault = &exchanger.parts().vault;
+        let grant = GrantSecret::open(vault, key, &record.grant, record.head.generation).map_err(|error| {
             // Says so in the log; callers learn that the record does not open.
             unopened(key, error);
             NotReady::Unreadable
         })?;
+        Self::with_grant(exchanger, &record.head, grant)
+    }
+
+    /// Looks up what this grant needs.
+    pub(super) fn with_grant(exchanger: &Exchanger, head: &Head, grant: GrantSecret) -> Result<Self, NotReady> {
         let refused = NotReady::Refused;
-        if record.head.grant == GrantKind::AccessToken {
-            return Err(refused(Cause::NoGrant));
-        }
-        let app = parts.apps.get(&record.head.app).ok_or(refused(Cause::AppUnknown))?;
-        let client_secret = app.client_secret.as_ref().map(|file| file.read()).transpose().map_err(|error| {
-            tracing::error!(app = app.name, %error, "the app's client secret cannot be read");
-            refused(Cause::AppSecretWrong)
+        let earn = earn(head.grant, &grant).ok_or(refused(Cause::NoGrant))?;
+        let parts = exchanger.parts();
+        let app = parts.apps.get(&head.app).ok_or(refused(Cause::AppUnknown))?;
+        let credentials = app.credentials(earn).map_err(|error| {
+            tracing::error!(%error, "an app cannot prove itself");
+            refused(match error {
+                CredentialsError::Secret(..) | CredentialsError::NoSecret(_) => Cause::AppSecretWrong,
+                CredentialsError::Key(..) | CredentialsError::NoKey(_) => Cause::AppKeyWrong,
+            })
         })?;
         let login =
             LoginUrl::parse(&grant.login_url, &parts.trusted_hosts).map_err(|_| refused(Cause::LoginHostWrong))?;
-        Ok(Self { app: Arc::clone(app), client_secret, login, grant })
+        Ok(Self { app: Arc::clone(app), credentials, kind: head.grant, login, grant })
     }
 
     /// What the exchange sends, as far as it can be spent.
     pub(super) fn sends(&self) -> Sends {
-        match self.grant.refresh_token {
-            Some(_) => Sends::RefreshToken,
-            None => Sends::Nothing,
-        }
+        if earns_without_spending(self.kind) { Sends::Nothing } else { Sends::RefreshToken }
     }
+
+    /// Sends the one request.
+    pub(super) async fn send(&self, connection: OneShot) -> Result<TokenResponse, ExchangeError> {
+        let earn = earn(self.kind, &self.grant).expect("it was looked at when this was made");
+        oauth::exchange(&self.app, &self.credentials, &self.login, earn, connection).await
+    }
+
+    /// The secret that signs token responses, where the grant uses it.
+    pub(super) fn client_secret(&self) -> Option<&Secret<String>> {
+        self.credentials.client_secret.as_ref()
+    }
+}
+
+/// How a connection earns tokens; `None` if it has nothing to earn them with.
+fn earn(kind: GrantKind, grant: &GrantSecret) -> Option<Earn<'_>> {
+    match kind {
+        GrantKind::RefreshToken => grant.refresh_token.as_ref().map(Earn::RefreshToken),
+        GrantKind::JwtBearer => grant.username.as_deref().map(|username| Earn::JwtBearer { username }),
+        GrantKind::ClientCredentials => Some(Earn::ClientCredentials),
+        GrantKind::AccessToken => None,
+    }
+}
+
+/// Whether a grant may be used as often as one likes: nothing is used up by it.
+pub(super) fn earns_without_spending(kind: GrantKind) -> bool {
+    matches!(kind, GrantKind::JwtBearer | GrantKind::ClientCredentials)
 }

@@ -300,6 +300,8 @@ impl Procedure {
             (State::Storing, Answer::Stored(stored)) => match stored {
                 Ok(Committed::Stored) => self.release(Then::Finish(Finish::Earned)),
                 Ok(Committed::Superseded) => self.go(State::Judging, Ask::Read),
+                // Another answer can be had as soon as the store is there to take it.
+                Err(error) if self.sends == Sends::Nothing => self.release(Then::Finish(Finish::Fail(error))),
                 // The answer cannot be had a second time: the store is tried again, never the exchange.
                 Err(_) => self.go(State::StoringLater, Ask::Pause(Waiting::Stored)),
             },

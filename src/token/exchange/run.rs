@@ -6,7 +6,7 @@ use super::outcome::{self, Sent, Waiting};
 use super::prepare::Ready;
 use super::procedure::{Answer, Ask, Finish, IntentSaid, NotReady, OpenIntent, Procedure, Seen, Sends, SentSaid, Want};
 use super::record::{decided, may_be_served, refuse_if_ended, settled, unopened, unreadable};
-use super::{Exchanger, LEASE, Obtained, lock};
+use super::{Exchanger, LEASE, Obtained, lock, session_of};
 use crate::connection::{Cause, ConnectionKey, Generation, Status};
 use crate::oauth;
 use crate::secret::Secret;
@@ -28,6 +28,8 @@ pub(super) struct Run<'a> {
     want: Want,
     procedure: Procedure,
     may_exchange: bool,
+    /// What this process has learned of the connection's sessions, see [`Head::idle`].
+    learned: Option<u32>,
     /// The holder of this run's lease: no other run of the process is taken for it.
     owner: Owner,
     deadline: Instant,
@@ -59,7 +61,13 @@ struct Earned {
 const IN_ORDER: &str = "the procedure asks for this after what it needs";
 
 impl<'a> Run<'a> {
-    pub(super) fn new(exchanger: &'a Exchanger, key: &'a ConnectionKey, want: Want, known: Option<Generation>) -> Self {
+    pub(super) fn new(
+        exchanger: &'a Exchanger,
+        key: &'a ConnectionKey,
+        want: Want,
+        known: Option<Generation>,
+        learned: Option<u32>,
+    ) -> Self {
         let may_exchange = exchanger.parts.vault.has_grant_keys();
         let now = Instant::now();
         Self {
@@ -68,6 +76,7 @@ impl<'a> Run<'a> {
             want,
             procedure: Procedure::new(want, exchanger.still_known(key, known), may_exchange),
             may_exchange,
+            learned,
             owner: Owner::random(),
             deadline: now + exchanger.parts.settings.wait,
             pause: LOOK_AGAIN,
@@ -154,12 +163,13 @@ impl<'a> Run<'a> {
     }
 
     async fn dial(&mut self) -> bool {
+        self.attempt = AttemptId::random();
         let login = &self.ready().login;
         match self.exchanger.parts.transport.one_shot(login).await {
             Ok(connection) => (self.connection, self.intended) = (Some(connection), Instant::now()),
             Err(error) => {
                 tracing::warn!(connection = %self.key, host = login.host(), %error, "the token endpoint was not reached");
-                self.count("not_sent");
+                self.exchanger.count(self.record().head.grant, "not_sent");
                 return false;
             }
         }
@@ -167,7 +177,6 @@ impl<'a> Run<'a> {
     }
 
     async fn write_intent(&mut self, replaces: Option<&AttemptId>) -> Result<IntentSaid, TokenError> {
-        self.attempt = AttemptId::random();
         let spends = Fingerprint::of(self.ready().grant.refresh_token.as_ref().expect(IN_ORDER));
         let read = self.record().head.generation;
         self.intended = Instant::now();
@@ -189,13 +198,10 @@ impl<'a> Run<'a> {
             return SentSaid::Late;
         }
         let connection = self.connection.take().expect(IN_ORDER);
-        let Ready { app, client_secret, login, grant } = self.ready();
-        let refresh_token = grant.refresh_token.as_ref().expect(IN_ORDER);
         let sent_at = Instant::now();
-        let answer = oauth::refresh(app, client_secret.as_ref(), login, refresh_token, connection).await;
+        let answer = self.ready().send(connection).await;
         let sent = self.note_progress(Sent::from(answer));
-        self.exchanger.parts.metrics.exchange_duration.observe(sent_at.elapsed().as_secs_f64());
-        self.count(sent.label());
+        self.exchanger.note_sent(self.record().head.grant, &sent, sent_at);
         match sent {
             Sent::Tokens(response) => {
                 self.response = Some(*response);
@@ -204,7 +210,7 @@ impl<'a> Run<'a> {
             Sent::Unspent(waiting) => SentSaid::Unspent(waiting),
             Sent::Refused(cause) => SentSaid::Refused(cause),
             Sent::Unknown(reason) => {
-                tracing::warn!(connection = %self.key, reason, "an exchange has no known outcome; its intent stays");
+                tracing::warn!(connection = %self.key, reason, "an exchange has no known outcome");
                 SentSaid::Unknown
             }
         }
@@ -243,7 +249,7 @@ impl<'a> Run<'a> {
         let parts = &self.exchanger.parts;
         let (record, ready) = (self.record(), self.ready());
         let generation = record.head.generation.next();
-        let mismatch = outcome::mismatch(response, &ready.grant, ready.client_secret.as_ref(), &parts.trusted_hosts);
+        let mismatch = outcome::mismatch(response, &ready.grant, ready.client_secret(), &parts.trusted_hosts);
         let spent = ready.grant.refresh_token.as_ref().map(Fingerprint::of);
         let mut grant = ready.grant.clone().rotated(generation, response.refresh_token.as_ref());
         if let (Some(identity), None) = (&response.identity, &mismatch) {
@@ -251,13 +257,9 @@ impl<'a> Run<'a> {
             grant.user_id = Some(identity.user.to_string());
         }
         let session = SessionSecret {
-            generation,
-            access_token: response.access_token.clone(),
-            instance_url: response.instance_url.clone(),
             org_id: grant.org_id.clone(),
             user_id: grant.user_id.clone(),
-            issued_at: response.issued_at.as_ref().and_then(|millis| millis.parse().ok()),
-            life: None,
+            ..session_of(response, generation)
         };
         // That an org refuses new tokens is disproved by a call that it accepts, not by one token more.
         let cause = mismatch.or(record.head.cause.filter(|cause| *cause == Cause::FreshTokenRefused));
@@ -267,6 +269,7 @@ impl<'a> Run<'a> {
             generation,
             fingerprint: grant.refresh_token.as_ref().map(Fingerprint::of),
             attempt: Some(self.attempt.clone()),
+            idle: self.learned.into_iter().chain(record.head.idle).min(),
             ..record.head.clone()
         };
         let no_keys = |_| TokenError::unavailable(Unavailable::NoHub);
@@ -374,7 +377,10 @@ impl<'a> Run<'a> {
                 let Earned { commit, session, mismatch, .. } = self.earned.expect(IN_ORDER);
                 outcome::note_change(self.key, &self.record.expect(IN_ORDER).head, &commit.head);
                 match mismatch {
-                    None => Ok(self.exchanger.obtained(commit.head, session, Some(Instant::now()))),
+                    None => Ok(Obtained {
+                        earned: true,
+                        ..self.exchanger.obtained(commit.head, session, Some(Instant::now()))
+                    }),
                     Some(cause) => Err(TokenError::of(cause)),
                 }
             }
@@ -388,11 +394,6 @@ impl<'a> Run<'a> {
             .map_err(|error| unopened(self.key, error))?;
         self.exchanger.parts.metrics.adopted.inc();
         Ok(self.exchanger.found(head, session, now))
-    }
-
-    fn count(&self, result: &'static str) {
-        let grant = self.record().head.grant.as_str();
-        self.exchanger.parts.metrics.exchanges.with_label_values(&[grant, result]).inc();
     }
 
     fn record(&self) -> &Record {

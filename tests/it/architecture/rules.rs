@@ -112,14 +112,15 @@ pub const OWNERS: &[(&str, &[&str])] = &[
     ("redb", &["store/embedded"]),
     ("async_trait", &["store"]),
     ("rustls", &["transport"]),
-    ("rustls_pki_types", &["transport"]),
+    ("ring", &["oauth/private_key"]),
+    ("rustls_pki_types", &["oauth/private_key", "transport"]),
     ("tokio_rustls", &["transport"]),
     ("webpki_roots", &["transport"]),
     ("quick_cache", &["token"]),
     ("foldhash", &["proxy/observe", "token"]),
     ("futures_util", &["transport"]),
     ("tikv_jemallocator", &["main"]),
-    ("arc_swap", &["store/redis", "token", "vault"]),
+    ("arc_swap", &["token", "vault"]),
     ("flate2", &["proxy/peek"]),
     ("tempfile", &["proxy/spill"]),
     ("socket2", &["server"]),
@@ -133,7 +134,7 @@ pub const OWNERS: &[(&str, &[&str])] = &[
     ("clap", &["cli"]),
     ("indicatif", &["cli"]),
     ("anyhow", &["app", "cli", "main"]),
-    ("url", &["oauth", "proxy/identify", "salesforce", "store/settings"]),
+    ("url", &["oauth", "proxy/identify", "salesforce", "store/redis_url"]),
 ];
 
 /// Crates that everybody may name: the runtime, HTTP's own types, and ways to write things down.

@@ -48,6 +48,7 @@ fn provide(table: &mut Table, folder: &Path, root: &str) {
                 let name = Path::new(path.as_str()).file_name().unwrap().to_str().unwrap().to_owned();
                 let content = match key.as_str() {
                     "ca_file" => root.to_owned(),
+                    "private_key_file" => salesforce_sim::AppKey::first().private_key.to_owned(),
                     key if key.contains("keys") => new_key_line().to_string(),
                     _ => "a secret".to_owned(),
                 };

@@ -16,12 +16,15 @@ pub struct Redis {
 impl Redis {
     /// A server over TCP in the clear that keeps what it is told, also when it is killed.
     pub fn plain() -> Self {
-        Self { child: RedisChild::start_with(Options { tls: false, config: lasting() }), user: None }
+        Self { child: RedisChild::start_with(Options { config: lasting(), ..Options::default() }), user: None }
     }
 
     /// A server that speaks TLS.
     pub fn tls() -> Self {
-        Self { child: RedisChild::start_with(Options { tls: true, config: lasting() }), user: None }
+        Self {
+            child: RedisChild::start_with(Options { tls: true, config: lasting(), ..Options::default() }),
+            user: None,
+        }
     }
 
     /// A server that lets in one user only, with exactly the rights that the store's documentation lists.
@@ -29,7 +32,10 @@ impl Redis {
         let mut config = lasting();
         config.push(format!("user {}", documented_rules("orgpass", PASSWORD)));
         config.push("user default off".to_owned());
-        Self { child: RedisChild::start_with(Options { tls: false, config }), user: Some("orgpass".to_owned()) }
+        Self {
+            child: RedisChild::start_with(Options { config, ..Options::default() }),
+            user: Some("orgpass".to_owned()),
+        }
     }
 
     /// The section `[store]` that leads here. Files that it names are written into `dir`.

@@ -122,6 +122,10 @@ fn known_org(world: &World, org_id: &str) -> Result<(), Refusal> {
     if world.orgs.contains_key(org_id) { Ok(()) } else { Err(missing("org")) }
 }
 
+fn known_user(world: &World, user_id: &str) -> Result<(), Refusal> {
+    if world.users.contains_key(user_id) { Ok(()) } else { Err(missing("user")) }
+}
+
 fn missing(what: &str) -> Refusal {
     (StatusCode::NOT_FOUND, format!("no such {what}"))
 }

@@ -77,7 +77,7 @@ pub(crate) fn client_secret() -> String {
     bytes.iter().map(|byte| format!("{byte:02X}")).collect()
 }
 
-fn random_text(length: usize) -> String {
+pub(crate) fn random_text(length: usize) -> String {
     let mut bytes = vec![0; length];
     getrandom::fill(&mut bytes).expect("the system gives random bytes");
     bytes.iter().map(|byte| TOKEN_ALPHABET[usize::from(byte & 63)] as char).collect()

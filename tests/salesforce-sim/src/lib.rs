@@ -20,6 +20,7 @@ mod service;
 
 mod authorize;
 mod identity;
+mod introspect;
 mod oauth_error;
 mod revoke;
 mod token_endpoint;
@@ -33,10 +34,13 @@ mod body;
 mod stop;
 mod upload;
 
+mod app_key;
 mod clock;
 mod ids;
+mod jwt;
 mod state;
 
+pub use app_key::AppKey;
 pub use dead_session::ApiFamily;
 pub use faults::{ActiveFault, Effect, Fault};
 pub use record::{RecordedHeaders, RecordedRequest};

@@ -28,5 +28,15 @@ impl OauthError {
     pub(crate) const UNSUPPORTED_GRANT: Self = refusal("unsupported_grant_type", "grant type not supported");
     pub(crate) const UNSUPPORTED_RESPONSE: Self = refusal("unsupported_response_type", "response type not supported");
     pub(crate) const DENIED: Self = refusal("access_denied", "end-user denied authorization");
+    pub(crate) const SCOPE_NOT_TAKEN: Self = refusal("invalid_request", "scope parameter not supported");
+    pub(crate) const INVALID_ASSERTION: Self = refusal("invalid_grant", "invalid assertion");
+    pub(crate) const WRONG_AUDIENCE: Self = refusal("invalid_grant", "Audience validation failed");
+    /// Salesforce's words for an assertion that has expired, too.
+    pub(crate) const EXPIRED_ASSERTION: Self = Self::DEAD_CODE;
+    pub(crate) const NOT_APPROVED: Self = refusal("invalid_grant", "user hasn't approved this consumer");
+    pub(crate) const WRONG_DOMAIN: Self = refusal("invalid_grant", "request not supported on this domain");
+    pub(crate) const FLOW_OFF: Self = refusal("invalid_grant", "client credentials flow not enabled");
+    pub(crate) const NO_RUN_AS: Self = refusal("invalid_grant", "no client credentials user enabled");
+    pub(crate) const NO_SCOPES: Self = refusal("invalid_scope", "no valid scopes defined");
     pub(crate) const NOTHING_TO_REVOKE: Self = refusal("invalid_token", "invalid token");
 }

@@ -20,7 +20,7 @@ use crate::state::orgs::OldInstance;
 use crate::stop::Stop;
 use crate::upload::{Upload, UploadError};
 use crate::wire::ResetSwitch;
-use crate::{authorize, bulk, control, identity, rest, revoke, token_endpoint};
+use crate::{authorize, bulk, control, identity, introspect, rest, revoke, token_endpoint};
 
 /// Salesforce's limit on a URI, and on URI and headers together, in bytes.
 const HEAD_LIMIT: usize = 16_384;
@@ -174,6 +174,7 @@ async fn route(call: &Call, upload: Upload) -> Result<Answer, Stop> {
     match call.path() {
         TOKEN_PATH => token_endpoint::answer(call, upload).await,
         "/services/oauth2/authorize" => authorize::answer(call, upload).await,
+        "/services/oauth2/introspect" => introspect::answer(call, upload).await,
         "/services/oauth2/revoke" => revoke::answer(call, upload).await,
         path => match ApiFamily::of(path) {
             Some(ApiFamily::Identity) => {

@@ -180,6 +180,16 @@ impl Simulator {
         self.shared.authorize(&app.client_id, &user.user_id)
     }
 
+    /// Approves a user for an app as an admin does: what the JWT bearer flow needs, if the user has not approved it.
+    pub fn pre_approve(&self, app: &App, user: &User) {
+        self.shared.world().pre_approve(&app.client_id, &user.user_id);
+    }
+
+    /// Names the user that the client credentials flow runs as in the user's org.
+    pub fn run_as(&self, app: &App, user: &User) {
+        self.shared.world().run_as(&app.client_id, &user.user_id);
+    }
+
     /// Stores a record without a request, and returns its id. `fields` is a JSON object.
     ///
     /// # Panics
@@ -291,13 +301,13 @@ impl Simulator {
         self.shared.record.wait_for(matches, count).await
     }
 
-    /// Refresh requests that the token endpoint has read, whatever it answered.
+    /// Exchanges (refresh token, JWT bearer, client credentials) that the token endpoint has read, whatever it answered.
     #[must_use]
     pub fn exchanges(&self) -> u64 {
         self.shared.counters.get(Counted::Exchange)
     }
 
-    /// Refresh requests that issued tokens, whether or not the answer arrived.
+    /// Exchanges that issued tokens, whether or not the answer arrived.
     #[must_use]
     pub fn successful_exchanges(&self) -> u64 {
         self.shared.counters.get(Counted::Successful)
@@ -321,7 +331,7 @@ impl Simulator {
         self.shared.world().exchanges.clone()
     }
 
-    /// Every client secret, access token, refresh token and code ever issued.
+    /// Every client secret, access token, refresh token and code ever issued, and every assertion ever received.
     #[must_use]
     pub fn secrets(&self) -> Vec<String> {
         self.shared.world().secrets.clone()

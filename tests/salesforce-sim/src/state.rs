@@ -2,6 +2,8 @@
 //! only, never across an await.
 
 pub(crate) mod apps;
+mod assertions;
+mod client_credentials;
 pub(crate) mod codes;
 pub(crate) mod exchanges;
 pub(crate) mod grants;
@@ -75,7 +77,7 @@ pub(crate) struct World {
     pub(crate) secrets: Vec<String>,
 }
 
-/// Running totals about refresh calls.
+/// Running totals about exchanges: calls of the token endpoint without a code.
 #[derive(Default)]
 pub(crate) struct Counters {
     exchanges: AtomicU64,
@@ -84,7 +86,7 @@ pub(crate) struct Counters {
     simultaneous: AtomicU64,
 }
 
-/// What happened to a refresh call, for the totals.
+/// What happened to an exchange, for the totals.
 #[derive(Clone, Copy)]
 pub(crate) enum Counted {
     Exchange,

@@ -1,5 +1,5 @@
-//! `/services/oauth2/token`: authorization code and refresh grants, with every refusal as Salesforce
-//! words it.
+//! `/services/oauth2/token`: authorization code, refresh token, JWT bearer and client credentials grants, with every
+//! refusal as Salesforce words it.
 
 use http::header::CACHE_CONTROL;
 use http::{Method, StatusCode};
@@ -27,12 +27,17 @@ pub(crate) async fn answer(call: &Call, upload: Upload) -> Result<Answer, Stop> 
     let form = upload.collect(FORM_LIMIT).await?;
     let text = |name| parameter(&form, name);
     let grant_type = text("grant_type").unwrap_or_default();
+    let grant = GrantType::of(&grant_type);
+    if grant.is_exchange() {
+        call.shared.counters.count(Counted::Exchange);
+    }
     let token = text("refresh_token").unwrap_or_default();
-    let refreshing = grant_type == "refresh_token";
+    if let Some(assertion) = text("assertion") {
+        call.shared.world().secrets.push(assertion.into_owned());
+    }
     // Kept until the answer is there, so that a second use meanwhile is refused.
     let mut in_flight = None;
-    if refreshing {
-        call.shared.counters.count(Counted::Exchange);
+    if grant == GrantType::Refresh {
         match InFlight::enter(&call.shared, &token) {
             Ok(entered) => in_flight = Some(entered),
             Err(refusal) => return Ok(refusal.into()),
@@ -44,31 +49,95 @@ pub(crate) async fn answer(call: &Call, upload: Upload) -> Result<Answer, Stop> 
     if let Some(answer) = instead(call) {
         return Ok(answer);
     }
-    let answer = match client(call, &form) {
-        Err(refusal) => Err(refusal),
-        Ok(client_id) if refreshing => refresh(call, &client_id, &form, &token),
-        Ok(client_id) if grant_type == "authorization_code" => redeem(call, &client_id, &form),
-        Ok(_) => Err(OauthError::UNSUPPORTED_GRANT),
+    let answer = match grant {
+        GrantType::Refresh => client(call, &form).and_then(|client_id| refresh(call, &client_id, &form, &token)),
+        GrantType::Code => client(call, &form).and_then(|client_id| redeem(call, &client_id, &form)),
+        GrantType::Assertion => assertion(call, &form),
+        GrantType::ClientCredentials => client_credentials(call, &form),
+        GrantType::Unknown => Err(OauthError::UNSUPPORTED_GRANT),
     };
     drop(in_flight);
+    if answer.is_ok() && grant.is_exchange() {
+        call.shared.counters.count(Counted::Successful);
+    }
     Ok(match answer {
         Ok(tokens) => token_response(&tokens),
         Err(refusal) => refusal.into(),
     })
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum GrantType {
+    Refresh,
+    Code,
+    Assertion,
+    ClientCredentials,
+    Unknown,
+}
+
+impl GrantType {
+    fn of(grant_type: &str) -> Self {
+        match grant_type {
+            "refresh_token" => Self::Refresh,
+            "authorization_code" => Self::Code,
+            "urn:ietf:params:oauth:grant-type:jwt-bearer" => Self::Assertion,
+            "client_credentials" => Self::ClientCredentials,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// Whether it needs nobody but the client.
+    fn is_exchange(self) -> bool {
+        matches!(self, Self::Refresh | Self::Assertion | Self::ClientCredentials)
+    }
+}
+
 /// The client id of an app that has proved itself, in the form or by HTTP Basic.
 fn client(call: &Call, form: &[u8]) -> Result<String, OauthError> {
-    let (client_id, secret) = match call.basic() {
-        Some((client_id, secret)) => (client_id, Some(secret)),
-        None => (
-            parameter(form, "client_id").unwrap_or_default().into_owned(),
-            parameter(form, "client_secret").map(std::borrow::Cow::into_owned),
-        ),
-    };
+    let (client_id, secret) = presented_client(call, form);
     let world = call.shared.world();
     world.authenticate_app(&client_id, secret.as_deref())?;
     Ok(client_id)
+}
+
+/// As [`client`], for what an app without a secret may not do.
+pub(crate) fn proved_client(call: &Call, form: &[u8]) -> Result<String, OauthError> {
+    let (client_id, secret) = presented_client(call, form);
+    let world = call.shared.world();
+    world.authenticate_app(&client_id, Some(secret.as_deref().unwrap_or_default()))?;
+    Ok(client_id)
+}
+
+/// The pair in the form wins over HTTP Basic.
+fn presented_client(call: &Call, form: &[u8]) -> (String, Option<String>) {
+    let in_form = |name| parameter(form, name).map(std::borrow::Cow::into_owned);
+    match (in_form("client_id"), in_form("client_secret"), call.basic()) {
+        (Some(client_id), Some(secret), _) => (client_id, Some(secret)),
+        (_, _, Some((client_id, secret))) => (client_id, Some(secret)),
+        (client_id, secret, None) => (client_id.unwrap_or_default(), secret),
+    }
+}
+
+fn assertion(call: &Call, form: &[u8]) -> Result<Tokens, OauthError> {
+    refuse_scope(form)?;
+    let assertion = parameter(form, "assertion").ok_or(OauthError::INVALID_ASSERTION)?;
+    let now = call.shared.now();
+    call.shared.world().assert(now, call.org_id(), &assertion)
+}
+
+fn client_credentials(call: &Call, form: &[u8]) -> Result<Tokens, OauthError> {
+    refuse_scope(form)?;
+    if call.org_id().is_none() {
+        return Err(OauthError::WRONG_DOMAIN);
+    }
+    let client_id = proved_client(call, form)?;
+    let now = call.shared.now();
+    call.shared.world().run_client_credentials(now, &client_id, call.org_id())
+}
+
+/// Both grants give what the app is set up with and let nobody ask.
+fn refuse_scope(form: &[u8]) -> Result<(), OauthError> {
+    parameter(form, "scope").map_or(Ok(()), |_| Err(OauthError::SCOPE_NOT_TAKEN))
 }
 
 fn refresh(call: &Call, client_id: &str, form: &[u8], token: &str) -> Result<Tokens, OauthError> {
@@ -91,7 +160,6 @@ fn refresh(call: &Call, client_id: &str, form: &[u8], token: &str) -> Result<Tok
     let counters = &call.shared.counters;
     match refreshed {
         Ok(mut tokens) => {
-            counters.count(Counted::Successful);
             if !secret.is_empty() {
                 tokens.signature = sign(&secret, &tokens.id, &tokens.issued_at);
             }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Refusal, known_org, missing, org_shown, parsed};
+use super::{Refusal, known_org, known_user, missing, org_shown, parsed};
 use crate::clock::seconds;
 use crate::dead_session::ApiFamily;
 use crate::faults::ActiveFault;
@@ -30,6 +30,12 @@ struct RefreshToken {
 
 #[derive(Deserialize)]
 struct UserId {
+    user_id: String,
+}
+
+#[derive(Deserialize)]
+struct AppAndUser {
+    client_id: String,
     user_id: String,
 }
 
@@ -84,6 +90,18 @@ pub(super) fn change(shared: &Shared, name: &str, body: &[u8]) -> Option<Result<
             alive.then_some(()).ok_or_else(|| missing("living grant"))
         }),
         "deactivate" => parsed(body).map(|user: UserId| shared.world().deactivate(&user.user_id)),
+        "pre-approve" => parsed(body).and_then(|of: AppAndUser| {
+            let mut world = shared.world();
+            known_user(&world, &of.user_id)?;
+            world.pre_approve(&of.client_id, &of.user_id);
+            Ok(())
+        }),
+        "run-as" => parsed(body).and_then(|of: AppAndUser| {
+            let mut world = shared.world();
+            known_user(&world, &of.user_id)?;
+            world.run_as(&of.client_id, &of.user_id);
+            Ok(())
+        }),
         "restrict-ip" => parsed(body).and_then(|restrict: Restrict| {
             let mut world = shared.world();
             known_org(&world, &restrict.org_id)?;

@@ -1,5 +1,6 @@
 //! Apps: OAuth client registrations and their policies.
 
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -42,6 +43,14 @@ pub struct AppOptions {
     pub callback_urls: Vec<String>,
     /// The scopes the app may ask for, and gets when it asks for none.
     pub scopes: Vec<String>,
+    /// The certificate, as PEM, by which the app's assertions are judged; without one there is no JWT bearer
+    /// flow. [`crate::AppKey`] has some.
+    pub certificate: Option<String>,
+    /// Whether the client credentials flow is switched on.
+    pub client_credentials: bool,
+    /// Issues JWT-based access tokens, which end after this time whatever use is made of them.
+    #[serde(deserialize_with = "optional_seconds")]
+    pub jwt_access_tokens: Option<Duration>,
 }
 
 impl Default for AppOptions {
@@ -58,6 +67,9 @@ impl Default for AppOptions {
             reuse_live_session: false,
             callback_urls: vec!["http://127.0.0.1:8182/oauth/callback".to_owned()],
             scopes: vec!["api".to_owned(), "refresh_token".to_owned()],
+            certificate: None,
+            client_credentials: false,
+            jwt_access_tokens: None,
         }
     }
 }
@@ -76,6 +88,10 @@ pub(crate) struct AppRecord {
     /// Secrets that are as good, as while one is being replaced.
     pub(crate) more_secrets: Vec<String>,
     pub(crate) options: AppOptions,
+    /// Users whom an admin has approved for the app.
+    pub(crate) approved: HashSet<String>,
+    /// By org, the user that the client credentials flow runs as.
+    pub(crate) run_as: HashMap<String, String>,
 }
 
 impl AppRecord {
@@ -104,9 +120,30 @@ impl World {
         let client_id = options.client_id.clone().unwrap_or_else(ids::client_id);
         let client_secret = options.client_secret.clone().unwrap_or_else(ids::client_secret);
         self.secrets.push(client_secret.clone());
-        let record = AppRecord { client_secret: client_secret.clone(), more_secrets: Vec::new(), options };
+        let record = AppRecord {
+            client_secret: client_secret.clone(),
+            more_secrets: Vec::new(),
+            options,
+            approved: HashSet::new(),
+            run_as: HashMap::new(),
+        };
         self.apps.insert(client_id.clone(), record);
         App { client_id, client_secret }
+    }
+
+    /// Approves a user for an app, as an admin does.
+    pub(crate) fn pre_approve(&mut self, client_id: &str, user_id: &str) {
+        if let Some(app) = self.apps.get_mut(client_id) {
+            app.approved.insert(user_id.to_owned());
+        }
+    }
+
+    /// Names the user that the client credentials flow runs as in the user's org.
+    pub(crate) fn run_as(&mut self, client_id: &str, user_id: &str) {
+        let org_id = self.users[user_id].org_id.clone();
+        if let Some(app) = self.apps.get_mut(client_id) {
+            app.run_as.insert(org_id, user_id.to_owned());
+        }
     }
 
     /// Gives an app one secret more.

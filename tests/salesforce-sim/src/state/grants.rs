@@ -39,9 +39,11 @@ pub struct Tokens {
     pub instance_url: String,
     /// The identity URL.
     pub id: String,
-    /// Milliseconds since the epoch, as text.
+    /// Milliseconds since the epoch, as text; absent from an answer to an assertion, and empty then.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub issued_at: String,
-    /// Base64 of the HMAC-SHA256 of `id` and `issued_at` under the client secret.
+    /// Base64 of the HMAC-SHA256 of `id` and `issued_at` under the client secret; absent where `issued_at` is.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub signature: String,
     /// The scopes granted, separated by spaces.
     pub scope: String,
@@ -147,6 +149,12 @@ impl World {
         Ok(self.issue(now, index, rotated))
     }
 
+    /// Whether a user has approved an app, or an admin has for the user.
+    pub(crate) fn is_approved(&self, client_id: &str, user_id: &str) -> bool {
+        let by_user = |grant: &Grant| !grant.revoked && grant.client_id == client_id && grant.user_id == user_id;
+        self.apps[client_id].approved.contains(user_id) || self.grants.iter().any(by_user)
+    }
+
     /// Whether the session that was issued last under a refresh token's grant has not ended.
     pub(crate) fn is_early(&self, now: Millis, token: &str) -> bool {
         let grant = self.refresh_tokens.get(token).map(|grant| &self.grants[*grant]);
@@ -190,14 +198,27 @@ impl World {
         let grant = &mut self.grants[index];
         grant.last_used = now;
         let grant = &self.grants[index];
-        let id = self.identity_url(&grant.user_id);
+        let tokens = self.token_response(now, &grant.client_id, &grant.user_id, &grant.scope, access_token);
+        Tokens { refresh_token: refresh_token.unwrap_or_default(), ..tokens }
+    }
+
+    /// A signed token response without a refresh token.
+    pub(super) fn token_response(
+        &self,
+        now: Millis,
+        client_id: &str,
+        user_id: &str,
+        scope: &str,
+        access_token: String,
+    ) -> Tokens {
+        let id = self.identity_url(user_id);
         let issued_at = now.to_string();
         Tokens {
-            signature: sign(&self.apps[&grant.client_id].client_secret, &id, &issued_at),
-            instance_url: self.org(&self.users[&grant.user_id].org_id).instance_url.clone(),
-            scope: grant.scope.clone(),
+            signature: sign(&self.apps[client_id].client_secret, &id, &issued_at),
+            instance_url: self.org(&self.users[user_id].org_id).instance_url.clone(),
+            scope: scope.to_owned(),
             token_type: "Bearer".to_owned(),
-            refresh_token: refresh_token.unwrap_or_default(),
+            refresh_token: String::new(),
             access_token,
             id,
             issued_at,

@@ -1,6 +1,7 @@
 //! The simulator judged from outside, over HTTP, as the proxy sees it.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod assertions;
 mod client;
 
 mod control;

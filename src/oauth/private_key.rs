@@ -1,0 +1,124 @@
+//! The private key of an app, which signs its assertions: RSA in a PEM file, read anew at each use.
+
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use ring::rand::SystemRandom;
+use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
+use rustls_pki_types::PrivateKeyDer;
+use rustls_pki_types::pem::PemObject;
+use zeroize::{Zeroize, Zeroizing};
+
+/// A key of 4096 bits has about 3,300 bytes; the rest is room for the certificate beside it.
+const MAX_KEY_BYTES: u64 = 64 * 1024;
+
+/// A private key in a file.
+#[derive(Clone, Debug)]
+pub struct PrivateKeyFile(PathBuf);
+
+/// Why a private key cannot be used. Contains nothing of it.
+#[derive(Debug, thiserror::Error)]
+pub enum PrivateKeyError {
+    /// The file cannot be read.
+    #[error("cannot read {0}: {1}")]
+    Read(String, io::Error),
+    /// It holds no key that signs assertions.
+    #[error(
+        "{0} must hold an RSA private key of 2048 to 4096 bits in PEM, without a passphrase, as \
+         openssl genrsa 2048 writes it"
+    )]
+    Form(String),
+}
+
+impl PrivateKeyFile {
+    /// A key in this file.
+    pub fn new(path: PathBuf) -> Self {
+        Self(path)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Reads the key: PKCS#8 or PKCS#1.
+    pub fn read(&self) -> Result<SigningKey, PrivateKeyError> {
+        let name = || self.0.display().to_string();
+        let read = |error| PrivateKeyError::Read(name(), error);
+        if fs::metadata(&self.0).map_err(read)?.len() > MAX_KEY_BYTES {
+            return Err(PrivateKeyError::Form(name()));
+        }
+        let pem = Zeroizing::new(fs::read(&self.0).map_err(read)?);
+        SigningKey::parse(&pem).ok_or_else(|| PrivateKeyError::Form(name()))
+    }
+}
+
+/// A key that signs. Held for one exchange only: what the library keeps of it is not wiped.
+pub struct SigningKey(RsaKeyPair);
+
+impl SigningKey {
+    fn parse(pem: &[u8]) -> Option<Self> {
+        let mut der = PrivateKeyDer::from_pem_slice(pem).ok()?;
+        let key = match &der {
+            PrivateKeyDer::Pkcs8(key) => RsaKeyPair::from_pkcs8(key.secret_pkcs8_der()).ok(),
+            PrivateKeyDer::Pkcs1(key) => RsaKeyPair::from_der(key.secret_pkcs1_der()).ok(),
+            _ => None,
+        };
+        der.zeroize();
+        key.map(Self)
+    }
+
+    /// The RS256 signature of a text, if the system gives random bytes.
+    pub(super) fn sign(&self, text: &str) -> Option<Vec<u8>> {
+        let mut signature = vec![0; self.0.public().modulus_len()];
+        self.0.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), text.as_bytes(), &mut signature).ok()?;
+        Some(signature)
+    }
+}
+
+impl std::fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use salesforce_sim::AppKey;
+
+    use super::*;
+
+    fn file(text: &str) -> (tempfile::TempDir, PrivateKeyFile) {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("app.pem");
+        fs::write(&path, text).unwrap();
+        (folder, PrivateKeyFile::new(path))
+    }
+
+    #[test]
+    fn a_key_is_read_in_both_forms_and_signs_the_same() {
+        let signed = [AppKey::first().private_key, AppKey::FIRST_AS_PKCS1].map(|pem| {
+            let (_folder, file) = file(pem);
+            file.read().unwrap().sign("text").unwrap()
+        });
+        assert_eq!(signed[0], signed[1]);
+        assert_eq!(signed[0].len(), 256);
+    }
+
+    #[test]
+    fn what_is_no_usable_key_is_refused_without_being_repeated() {
+        let elliptic = rcgen::KeyPair::generate().unwrap().serialize_pem();
+        let cut = &AppKey::first().private_key[..600];
+        for text in ["", "a secret", cut, &elliptic, &AppKey::first().certificate, &"x".repeat(70_000)] {
+            let (_folder, file) = file(text);
+            let error = file.read().unwrap_err().to_string();
+            assert!(error.contains("app.pem must hold an RSA private key") && error.len() < 300, "{error}");
+        }
+    }
+
+    #[test]
+    fn a_key_never_prints_itself() {
+        let (_folder, file) = file(AppKey::first().private_key);
+        assert_eq!(format!("{:?}", file.read().unwrap()), "[redacted]");
+    }
+}

@@ -1,0 +1,105 @@
+//! While the store is away: a grant that spends nothing may earn a session for this process's own memory, at most once a
+//! minute for each connection. Such a session belongs to no authorization of the store: its epoch is its own, so that
+//! whatever the store holds later replaces it, and the store never seems to have gone back.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use quick_cache::UnitWeighter;
+use quick_cache::sync::{Cache, DefaultLifecycle};
+
+use super::outcome::{Sent, mismatch};
+use super::prepare::{Ready, earns_without_spending};
+use super::procedure::NotReady;
+use super::{Exchanger, Obtained, session_of};
+use crate::connection::{ConnectionKey, Generation, Status};
+use crate::store::Head;
+use crate::token::{GrantSecret, TokenError, Unavailable};
+
+/// Between two sessions of one connection that a process earns for itself.
+const PAUSE: Duration = Duration::from_secs(60);
+
+/// What a process knows of connections that it could earn sessions for without the store. Bounded.
+pub(super) struct Alone(Cache<ConnectionKey, Arc<Known>, UnitWeighter, foldhash::fast::RandomState>);
+
+struct Known {
+    head: Head,
+    grant: GrantSecret,
+    tried: Mutex<Option<Instant>>,
+}
+
+impl Alone {
+    /// Room for this many connections.
+    pub(super) fn new(entries: usize) -> Self {
+        let hasher = foldhash::fast::RandomState::default();
+        Self(Cache::with(entries, entries as u64, UnitWeighter, hasher, DefaultLifecycle::default()))
+    }
+
+    /// Forgets a connection: it is gone, or nothing is earned for it any more.
+    pub(super) fn forget(&self, key: &ConnectionKey) {
+        self.0.remove(key);
+    }
+}
+
+impl Exchanger {
+    /// Reads what is needed to earn without the store, if the grant allows that and it is not known yet.
+    pub(super) async fn prepare_to_be_alone(&self, key: &ConnectionKey, head: &Head) {
+        let is_known = self.alone.0.peek(key).is_some_and(|known| is_same(&known.head, head));
+        if is_known || !earns_without_spending(head.grant) || !self.parts.vault.has_grant_keys() {
+            return;
+        }
+        // What fails here fails again, and is told of, when the next session is earned.
+        let Ok(Some(record)) = self.parts.store.read_record(key).await else { return };
+        if let Ok(grant) = GrantSecret::open(&self.parts.vault, key, &record.grant, record.head.generation) {
+            let known = Known { head: record.head, grant, tried: Mutex::default() };
+            self.alone.0.insert(key.clone(), Arc::new(known));
+        }
+    }
+
+    /// A session for this process's own memory. `None` if it knows of no way to earn one, or did so a moment ago.
+    pub(super) async fn earn_alone(&self, key: &ConnectionKey) -> Option<Result<Obtained, TokenError>> {
+        let known = self.alone.0.get(key)?;
+        {
+            let mut tried = known.tried.lock().unwrap_or_else(PoisonError::into_inner);
+            if tried.is_some_and(|tried| tried.elapsed() < PAUSE) {
+                return None;
+            }
+            *tried = Some(Instant::now());
+        }
+        tracing::warn!(connection = %key, "the store is away; a session is earned for this process alone");
+        Some(self.earn_for_memory(key, &known).await)
+    }
+
+    async fn earn_for_memory(&self, key: &ConnectionKey, known: &Known) -> Result<Obtained, TokenError> {
+        let endpoint = || TokenError::unavailable(Unavailable::TokenEndpoint);
+        let ready = match Ready::with_grant(self, &known.head, known.grant.clone()) {
+            Ok(ready) => ready,
+            Err(NotReady::Refused(cause)) => return Err(TokenError::of(cause)),
+            Err(NotReady::Wait(_) | NotReady::Unreadable) => return Err(endpoint()),
+        };
+        let connection = self.parts.transport.one_shot(&ready.login).await.map_err(|error| {
+            tracing::warn!(connection = %key, host = ready.login.host(), %error, "the token endpoint was not reached");
+            endpoint()
+        })?;
+        let sent_at = Instant::now();
+        let sent = Sent::from(ready.send(connection).await);
+        self.note_sent(known.head.grant, &sent, sent_at);
+        let response = match sent {
+            Sent::Tokens(response) => response,
+            Sent::Refused(cause) => return Err(TokenError::of(cause)),
+            Sent::Unspent(waiting) => return Err(waiting.error()),
+            Sent::Unknown(_) => return Err(endpoint()),
+        };
+        if let Some(cause) = mismatch(&response, &known.grant, ready.client_secret(), &self.parts.trusted_hosts) {
+            return Err(TokenError::of(cause));
+        }
+        let generation = Generation::first();
+        let head = Head { status: Status::Active, cause: None, generation, ..known.head.clone() };
+        Ok(self.obtained(head, session_of(&response, generation), Some(Instant::now())))
+    }
+}
+
+/// Whether the connection is the very authorization that is known.
+fn is_same(known: &Head, head: &Head) -> bool {
+    known.generation.epoch == head.generation.epoch && known.grant == head.grant
+}
