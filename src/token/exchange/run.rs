@@ -18,6 +18,8 @@ use crate::transport::OneShot;
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Between two looks at a record that somebody else is working on: from, and up to as much more at random.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// A token that is stored only after this is no new one any more.
+const LATE: Duration = Duration::from_secs(1);
 /// For how long Salesforce may say that another exchange of the token is under way before nobody believes it.
 const IN_PROGRESS_PATIENCE: Duration = Duration::from_secs(60);
 
@@ -53,6 +55,8 @@ struct Earned {
     session: SessionSecret,
     /// What a crash cannot lose any more.
     is_journalled: bool,
+    /// When it was answered.
+    since: Instant,
     mismatch: Option<Cause>,
     /// What is to be revoked if nobody needs it.
     token: Secret<String>,
@@ -284,11 +288,15 @@ impl<'a> Run<'a> {
             session: session.seal(&parts.vault, self.key).map_err(no_keys)?,
             grant: grant.seal(&parts.vault, self.key).map_err(no_keys)?,
         };
-        Ok(Earned { commit, session, is_journalled: false, mismatch, token })
+        Ok(Earned { commit, session, is_journalled: false, since: Instant::now(), mismatch, token })
     }
 
     async fn store(&mut self) -> Result<Committed, TokenError> {
-        let Some(earned) = &self.earned else { return Ok(Committed::Superseded) };
+        let Some(earned) = &mut self.earned else { return Ok(Committed::Superseded) };
+        if earned.since.elapsed() > LATE {
+            // Its session may be over when it is used first; that tells nothing of the org.
+            earned.commit.head.attempt = None;
+        }
         let stored = self.exchanger.parts.store.commit(self.key, &earned.commit).await;
         stored.map_err(|error| {
             tracing::error!(connection = %self.key, %error, "a new token waits to be stored");
@@ -377,10 +385,10 @@ impl<'a> Run<'a> {
                 let Earned { commit, session, mismatch, .. } = self.earned.expect(IN_ORDER);
                 outcome::note_change(self.key, &self.record.expect(IN_ORDER).head, &commit.head);
                 match mismatch {
-                    None => Ok(Obtained {
-                        earned: true,
-                        ..self.exchanger.obtained(commit.head, session, Some(Instant::now()))
-                    }),
+                    None => {
+                        let stored = commit.head.attempt.as_ref().map(|_| Instant::now());
+                        Ok(Obtained { earned: true, ..self.exchanger.obtained(commit.head, session, stored) })
+                    }
                     Some(cause) => Err(TokenError::of(cause)),
                 }
             }
