@@ -1,6 +1,7 @@
 //! Real processes on one Redis: sidecars, and hubs if the sidecars have no grant keys. Each can be killed, told to stop,
 //! and started again as it was; what they print is kept in files, and all of them end with the test.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
 use std::net::SocketAddr;
@@ -13,7 +14,7 @@ use std::time::{Duration, Instant};
 use orgpass::vault::new_key_line;
 use salesforce_sim::{App, AppOptions, Org, OrgOptions, Simulator};
 
-use super::backend::Backend;
+use super::backend::{Backend, Kind};
 use crate::caller::Caller;
 use crate::world::{Seen, eventually, secret_forms};
 
@@ -43,7 +44,7 @@ pub struct Fleet {
     pub connections: Vec<Connected>,
     pub sidecars: Vec<Arc<Member>>,
     pub hubs: Vec<Arc<Member>>,
-    pub backend: Mutex<Backend>,
+    pub backend: Arc<Mutex<Backend>>,
     keys: Vec<String>,
     dir: tempfile::TempDir,
 }
@@ -78,8 +79,8 @@ pub enum End {
 
 impl Fleet {
     /// Starts everything, with connections that have sessions of this life, if they end at all.
-    pub async fn start(shape: Shape, size: Size, backend: Backend, session_life: Option<Duration>) -> Self {
-        let built = tokio::task::spawn_blocking(move || Self::build(shape, size, backend, session_life));
+    pub async fn start(shape: Shape, size: Size, redis: Kind, session_life: Option<Duration>) -> Self {
+        let built = tokio::task::spawn_blocking(move || Self::build(shape, size, Backend::start(redis), session_life));
         let fleet = built.await.unwrap();
         for member in fleet.members() {
             member.start().await;
@@ -99,8 +100,15 @@ impl Fleet {
         write(&dir.path().join("session.keys"), &keys[0]);
         write(&dir.path().join("grant.keys"), &keys[1]);
         backend.write_files(dir.path());
-        let mut fleet =
-            Self { sim, connections: vec![], sidecars: vec![], hubs: vec![], backend: Mutex::new(backend), keys, dir };
+        let mut fleet = Self {
+            sim,
+            connections: vec![],
+            sidecars: vec![],
+            hubs: vec![],
+            backend: Arc::new(Mutex::new(backend)),
+            keys,
+            dir,
+        };
         let exchanging = fleet.config(&app, true);
         fleet.connect(&app, size.connections, &exchanging);
         for number in 0..size.sidecars {
@@ -224,7 +232,22 @@ impl Fleet {
         found
     }
 
-    /// Ends every process and searches everything that was printed or stored for every secret there was. Blocks.
+    /// The newest generation of each tenant's connection that stands in a journal, by its number.
+    pub fn journalled(&self) -> BTreeMap<String, u64> {
+        let mut newest = BTreeMap::new();
+        for member in self.members() {
+            for file in std::fs::read_dir(member.folder.join("journal")).into_iter().flatten() {
+                let bytes = std::fs::read(file.unwrap().path()).unwrap();
+                for (tenant, number) in super::journal::entries(&bytes) {
+                    let known: &mut u64 = newest.entry(tenant).or_default();
+                    *known = number.max(*known);
+                }
+            }
+        }
+        newest
+    }
+
+    /// Searches everything that was printed or stored for every secret there was. Blocks.
     pub fn search_for_secrets(&self) {
         let mut secrets = self.sim.secrets();
         secrets.extend(self.keys.iter().map(|line| line.rsplit_once(':').unwrap().1.to_owned()));

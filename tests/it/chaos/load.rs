@@ -99,6 +99,23 @@ impl Load {
     }
 }
 
+/// Brings every connection into the memory of every sidecar.
+pub async fn warm(fleet: &Fleet) {
+    let load = Load::start(fleet, Pace { callers: 0, per_second: 1 }, 0);
+    let sidecars = (0..fleet.sidecars.len()).map(|home| {
+        let mut caller = Caller { shared: Arc::clone(&load.shared), home, kept: None, tally: Tally::default() };
+        async move {
+            for tenant in 0..caller.shared.tenants.len() {
+                caller.call(tenant).await;
+            }
+            caller.tally
+        }
+    });
+    for warmed in sidecars.collect::<JoinSet<_>>().join_all().await {
+        warmed.assert_flawless();
+    }
+}
+
 impl Shared {
     async fn call_on(self: Arc<Self>, home: usize) -> Tally {
         let mut caller = Caller { shared: Arc::clone(&self), home, kept: None, tally: Tally::default() };
