@@ -18,10 +18,11 @@ use std::time::{Duration, Instant};
 
 use self::alone::Alone;
 use self::outcome::Sent;
+use self::prepare::Ready;
 pub use self::procedure::Want;
 use self::record::{may_be_served, refuse_if_ended, unopened, unreadable};
 use self::run::Run;
-use super::{SessionSecret, Settings, Successors, TokenError, Unavailable};
+use super::{Breaker, Outcome, SessionSecret, Settings, Successors, TokenError, Unavailable};
 use crate::connection::{ConnectionKey, Generation};
 use crate::metrics::TokenMetrics;
 use crate::oauth::{Apps, TokenResponse};
@@ -53,6 +54,8 @@ pub struct ExchangerParts {
     pub trusted_hosts: TrustedHosts,
     /// What was exchanged for lately.
     pub successors: Successors,
+    /// Keeps exchanges within bounds.
+    pub breaker: Breaker,
     /// Counters of the engine.
     pub metrics: TokenMetrics,
 }
@@ -115,7 +118,7 @@ impl Exchanger {
 
     /// As [`Exchanger::obtain`]; what this process has learned of the connection's sessions is written with the outcome,
     /// see [`Head::idle`].
-    pub(super) async fn obtain_having_learned(
+    pub async fn obtain_having_learned(
         &self,
         key: &ConnectionKey,
         want: Want,
@@ -215,8 +218,14 @@ impl Exchanger {
         self.obtained(head, session, stored)
     }
 
-    /// Counts what came of sending.
-    fn note_sent(&self, grant: GrantKind, sent: &Sent, sent_at: Instant) {
+    /// Counts what came of sending, and tells the breaker.
+    fn note_sent(&self, key: &ConnectionKey, ready: &Ready, grant: GrantKind, sent: &Sent, sent_at: Instant) {
+        let told = match sent {
+            Sent::Tokens(_) => Outcome::Tokens,
+            Sent::Refused(cause) => Outcome::Refused(*cause),
+            Sent::Unspent(_) | Sent::Unknown(_) => Outcome::Unclear,
+        };
+        self.parts.breaker.note(ready.app(), key, told, Instant::now());
         self.parts.metrics.exchange_duration.observe(sent_at.elapsed().as_secs_f64());
         self.count(grant, sent.label());
     }

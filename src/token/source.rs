@@ -1,6 +1,7 @@
 //! What the proxy asks: a session for a connection, and after a refusal the next one. Exchanges run in tasks of their
 //! own on the engine's runtime, one at a time for each connection; a caller that goes away cancels nothing.
 
+mod app_files;
 mod changes;
 mod introspection;
 
@@ -81,6 +82,7 @@ impl TokenSource {
         let source =
             Self(Arc::new(Inner { slots, unknown: by_key(UNKNOWN_ENTRIES), flights: TaskTracker::new(), parts }));
         source.0.parts.runtime.spawn(source.clone().follow_changes());
+        source.0.parts.runtime.spawn(source.clone().follow_app_files());
         source.0.parts.runtime.spawn(super::ahead::run(source.clone()));
         source.0.parts.runtime.spawn(Arc::clone(&source.0.parts.exchanger).guard());
         source

@@ -72,10 +72,11 @@ impl Exchanger {
 
     async fn earn_for_memory(&self, key: &ConnectionKey, known: &Known) -> Result<Obtained, TokenError> {
         let endpoint = || TokenError::unavailable(Unavailable::TokenEndpoint);
-        let ready = match Ready::with_grant(self, &known.head, known.grant.clone()) {
+        let ready = match Ready::with_grant(self, key, &known.head, known.grant.clone()) {
             Ok(ready) => ready,
             Err(NotReady::Refused(cause)) => return Err(TokenError::of(cause)),
-            Err(NotReady::Wait(_) | NotReady::Unreadable) => return Err(endpoint()),
+            Err(NotReady::Fail(error)) => return Err(error),
+            Err(NotReady::Wait(waiting)) => return Err(waiting.error()),
         };
         let connection = self.parts.transport.one_shot(&ready.login).await.map_err(|error| {
             tracing::warn!(connection = %key, host = ready.login.host(), %error, "the token endpoint was not reached");
@@ -83,7 +84,7 @@ impl Exchanger {
         })?;
         let sent_at = Instant::now();
         let sent = Sent::from(ready.send(connection).await);
-        self.note_sent(known.head.grant, &sent, sent_at);
+        self.note_sent(key, &ready, known.head.grant, &sent, sent_at);
         let response = match sent {
             Sent::Tokens(response) => response,
             Sent::Refused(cause) => return Err(TokenError::of(cause)),
