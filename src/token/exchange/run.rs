@@ -1,17 +1,19 @@
 //! Carries out what a procedure asks, one thing after the other, and holds what passes between the steps.
 
+mod end;
+
 use std::time::{Duration, Instant};
 
 use super::earned::Earned;
 use super::outcome::{self, Sent, Waiting};
 use super::prepare::Ready;
 use super::procedure::{Answer, Ask, Finish, IntentSaid, NotReady, OpenIntent, Procedure, Seen, Sends, SentSaid, Want};
-use super::record::{decided, may_be_served, refuse_if_ended, settled, unopened, unreadable};
+use super::record::{may_be_served, refuse_if_ended, settled, unopened, unreadable};
 use super::{Exchanger, LEASE, Obtained, lock};
 use crate::connection::{Cause, ConnectionKey, Generation};
 use crate::oauth;
 use crate::store::{AttemptId, Committed, Fingerprint, IntentWrite, Owner, Record, Row};
-use crate::token::{SessionSecret, TokenError, Unavailable};
+use crate::token::{TokenError, Unavailable};
 use crate::transport::OneShot;
 
 /// A process that notices that it was paused for longer than this after its intent does not send.
@@ -306,40 +308,6 @@ impl<'a> Run<'a> {
         }
         tokio::time::sleep(jittered(self.pause)).await;
         Answer::Done
-    }
-
-    fn end(self, finish: Finish) -> Result<Obtained, TokenError> {
-        match finish {
-            Finish::Fail(error) => Err(error),
-            Finish::AskHub => {
-                let decided = decided(&self.row.expect(IN_ORDER).head, self.want);
-                Err(decided.unwrap_or(TokenError::unavailable(Unavailable::NoHub)))
-            }
-            Finish::Adopt => {
-                lock(&self.exchanger.rolled_back).remove(self.key);
-                self.adopt()
-            }
-            Finish::Earned => {
-                let Earned { commit, session, mismatch, .. } = self.earned.expect(IN_ORDER);
-                outcome::note_change(self.key, &self.record.expect(IN_ORDER).head, &commit.head);
-                match mismatch {
-                    None => Ok(Obtained {
-                        earned: true,
-                        ..self.exchanger.obtained(commit.head, session, Some(Instant::now()))
-                    }),
-                    Some(cause) => Err(TokenError::of(cause)),
-                }
-            }
-        }
-    }
-
-    fn adopt(self) -> Result<Obtained, TokenError> {
-        let Row { head, session, now } = self.row.expect(IN_ORDER);
-        let sealed = session.expect(IN_ORDER);
-        let session = SessionSecret::open(&self.exchanger.parts.vault, self.key, &sealed, head.generation)
-            .map_err(|error| unopened(self.key, error))?;
-        self.exchanger.parts.metrics.adopted.inc();
-        Ok(self.exchanger.found(head, session, now))
     }
 
     pub(super) fn record(&self) -> &Record {
