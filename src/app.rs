@@ -3,16 +3,19 @@
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::runtime::{Handle, Runtime};
+use tokio::task::JoinSet;
 
 use crate::access_log::AccessLog;
 use crate::config::Config;
 use crate::control::{self, ControlError};
-use crate::management::Management;
+use crate::hub::{self, Hub};
+use crate::management::{KeyKeeper, Management};
 use crate::metrics::Metrics;
 use crate::oauth::SecretFile;
 use crate::ops::Ops;
@@ -21,11 +24,12 @@ use crate::proxy::guard::ListenerKind;
 use crate::proxy::observe::Observer;
 use crate::proxy::replay_body::ReplayMemory;
 use crate::proxy::{Listen, Proxy};
+use crate::secret::Secret;
 use crate::server::{self, Listener};
 use crate::shutdown::{self, Stop};
-use crate::store::{EmbeddedStore, ObservedStore, RedisStore, Store, StoreError, StoreUrl};
+use crate::store::{Access, EmbeddedStore, ObservedStore, RedisStore, Store, StoreError, StoreUrl};
 use crate::telemetry;
-use crate::token::{Clock, Exchanger, ExchangerParts, Parts, Successors, TokenSource};
+use crate::token::{AskHub, Clock, Exchanger, ExchangerParts, Parts, Successors, TokenSource};
 use crate::transport::{Transport, TransportError};
 
 /// How long exchanges may take to end when the process stops: the lease's life and some.
@@ -73,13 +77,17 @@ pub struct Engine {
     pub exchanger: Arc<Exchanger>,
     /// What an operator may do to connections.
     pub management: Arc<Management>,
+    /// Watches over keys. Its store is not observed: it looks at every record, which would drown what calls need.
+    pub keys: KeyKeeper,
 }
 
 impl Engine {
     /// Builds the parts. Must be called within a tokio runtime, on which the store's background work then runs.
     pub fn build(config: &Config) -> Result<Self, StartError> {
         let metrics = Arc::new(Metrics::new());
-        let store: Arc<dyn Store> = Arc::new(ObservedStore::new(open_store(config)?, metrics.store.clone()));
+        let opened = open_store(config)?;
+        let keys = KeyKeeper::new(Arc::clone(&opened), Arc::clone(config.vault()));
+        let store: Arc<dyn Store> = Arc::new(ObservedStore::new(opened, metrics.store.clone()));
         let transport =
             Arc::new(Transport::new(config.transport.clone(), config.extra_roots.as_deref(), config.proxy.workers)?);
         let successors = Successors::open(config.journal_dir.as_deref())
@@ -95,21 +103,34 @@ impl Engine {
             metrics: metrics.tokens.clone(),
         }));
         let management = Arc::new(Management::new(Arc::clone(&exchanger)));
-        Ok(Self { metrics, store, transport, exchanger, management })
+        Ok(Self { metrics, store, transport, exchanger, management, keys })
     }
 }
 
 fn open_store(config: &Config) -> Result<Arc<dyn Store>, StartError> {
     match &config.store.url {
         StoreUrl::File(path) => Ok(Arc::new(EmbeddedStore::open(path)?)),
-        StoreUrl::Redis(_) => {
-            let password = config.store.password_file.clone().map(|file| SecretFile::new(file).read()).transpose();
-            let password = password.map_err(|error| StartError::File(format!("store.password_file: {error}")))?;
-            let roots = config.store.ca_file.as_ref().map(std::fs::read).transpose();
-            let roots = roots.map_err(|error| StartError::File(format!("store.ca_file: {error}")))?;
-            Ok(Arc::new(RedisStore::connect(&config.store, password.as_ref(), roots)?))
-        }
+        StoreUrl::Redis(_) => Ok(Arc::new(RedisStore::connect(&config.store, redis_access(config)?)?)),
     }
+}
+
+fn redis_access(config: &Config) -> Result<Access, StartError> {
+    let secret = |key: &str, file: &Option<PathBuf>| {
+        let secret = file.clone().map(|file| SecretFile::new(file).read()).transpose();
+        secret.map_err(|error| StartError::File(format!("store.{key}: {error}")))
+    };
+    let bytes = |key: &str, file: &Option<PathBuf>| {
+        let bytes = file.as_ref().map(std::fs::read).transpose();
+        bytes.map_err(|error| StartError::File(format!("store.{key}: {error}")))
+    };
+    let store = &config.store;
+    Ok(Access {
+        password: secret("password_file", &store.password_file)?,
+        sentinel_password: secret("sentinel_password_file", &store.sentinel_password_file)?,
+        ca_pem: bytes("ca_file", &store.ca_file)?,
+        client_cert_pem: bytes("client_cert_file", &store.client_cert_file)?,
+        client_key_pem: bytes("client_key_file", &store.client_key_file)?.map(Secret::new),
+    })
 }
 
 /// The running program.
@@ -119,7 +140,8 @@ pub struct App {
     stop: Stop,
     workers: Vec<JoinHandle<bool>>,
     tokens: TokenSource,
-    control: Option<tokio::task::JoinHandle<()>>,
+    /// What ends by itself once it is asked to: the control socket, the hub.
+    tasks: JoinSet<()>,
     engine: Engine,
     runtime: Option<Runtime>,
     // Writes out its last lines when it goes.
@@ -147,32 +169,26 @@ impl App {
             Arc::clone(&engine.metrics),
             tokens.clone(),
             Arc::clone(&engine.store),
-            config.vault().has_grant_keys(),
+            !config.vault().has_grant_keys(),
             stopping.clone(),
         ));
         runtime.spawn(ops.serve(tokio::net::TcpListener::from_std(ops_listener)?));
-        let mut control = None;
+        let mut tasks = JoinSet::new();
         if let Some(path) = &config.control {
             let listener = control::Listener::bind(path)?;
             let mut until = stopping.clone();
             let management = Arc::clone(&engine.management);
-            control = Some(runtime.spawn(async move { control::serve(listener, management, until.asked()).await }));
+            tasks.spawn(async move { control::serve(listener, management, until.asked()).await });
         }
+        if let Some(settings) = &config.hub {
+            tasks.spawn(hub(settings, &engine).run(stopping.clone()));
+        }
+        runtime.spawn(engine.keys.clone().watch(engine.metrics.keys.clone()));
         runtime.spawn(warn_of_dangers(Arc::clone(&engine.store)));
         let log = config.log.access.then(|| start_log(config, &engine, log)).transpose()?;
         let workers = start_workers(config, &engine, &tokens, log.as_ref(), listeners, &stopping)?;
         drop(_within);
-        Ok(Self {
-            proxy_address,
-            ops_address,
-            stop,
-            workers,
-            tokens,
-            control,
-            engine,
-            runtime: Some(runtime),
-            _log: log,
-        })
+        Ok(Self { proxy_address, ops_address, stop, workers, tokens, tasks, engine, runtime: Some(runtime), _log: log })
     }
 
     /// Where callers connect, unless that is a Unix socket.
@@ -206,13 +222,11 @@ impl App {
         let drained =
             self.workers.drain(..).map(|worker| worker.join().unwrap_or(false)).fold(true, std::ops::BitAnd::bitand);
         let Some(runtime) = self.runtime.take() else { return drained };
-        let control = self.control.take();
+        let mut tasks = std::mem::take(&mut self.tasks);
         let settle = async {
             self.tokens.settle().await;
-            // What the command line has asked for may be an exchange too.
-            if let Some(control) = control {
-                let _ = control.await;
-            }
+            // What the command line or a sidecar has asked for may be an exchange too.
+            while tasks.join_next().await.is_some() {}
         };
         let settle = async { tokio::time::timeout(SETTLE_TIMEOUT, settle).await.is_ok() };
         let settled = runtime.block_on(settle);
@@ -238,6 +252,7 @@ fn token_source(config: &Config, engine: &Engine, runtime: &Handle) -> TokenSour
     TokenSource::new(Parts {
         settings: config.tokens.clone(),
         exchanger: Arc::clone(&engine.exchanger),
+        ask_hub: (!config.vault().has_grant_keys()).then(|| AskHub::new(Arc::clone(&engine.exchanger))),
         store: Arc::clone(&engine.store),
         transport: Arc::clone(&engine.transport),
         trusted_hosts: config.transport.trusted_hosts.clone(),
@@ -245,6 +260,11 @@ fn token_source(config: &Config, engine: &Engine, runtime: &Handle) -> TokenSour
         clock: Clock::default(),
         runtime: runtime.clone(),
     })
+}
+
+fn hub(settings: &hub::Settings, engine: &Engine) -> Arc<Hub> {
+    let (store, management) = (Arc::clone(&engine.store), Arc::clone(&engine.management));
+    Hub::new(settings.clone(), store, management, engine.metrics.hub.clone())
 }
 
 fn start_log(config: &Config, engine: &Engine, sink: Box<dyn Write + Send>) -> io::Result<AccessLog> {

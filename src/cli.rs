@@ -54,7 +54,7 @@ enum Command {
     /// Look at the configuration
     #[command(subcommand)]
     Config(config_check::Command),
-    /// Make the keys that seal what the store keeps
+    /// Make, derive, rotate and retire the keys that seal what the store keeps
     #[command(subcommand)]
     Keys(keys::Command),
     /// Import, list, show, check, refresh or remove connections
@@ -103,7 +103,7 @@ impl Command {
         match self {
             Self::Serve => serve::run(&load()?),
             Self::Config(command) => command.run(&load()?, around),
-            Self::Keys(command) => command.run(around),
+            Self::Keys(command) => command.run(load, around),
             Self::Connection(command) => command.run(&load()?, around),
         }
     }

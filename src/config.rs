@@ -3,6 +3,7 @@
 
 mod control;
 mod environment;
+mod hub;
 mod salesforce;
 mod vault;
 
@@ -49,6 +50,8 @@ pub struct Config {
     pub extra_roots: Option<Vec<u8>>,
     /// Section `[log]`.
     pub log: telemetry::Settings,
+    /// Section `[hub]`: the process is a hub if it has one.
+    pub hub: Option<crate::hub::Settings>,
     /// The control socket: `control.listen`, else beside the store file; none with Redis unless it is named.
     pub control: Option<PathBuf>,
     /// Where exchanges are noted before they are stored: `vault.journal_dir`.
@@ -126,7 +129,12 @@ impl Config {
         let log = telemetry::Settings::read(sections.take("log"));
         let control = control::read(sections.take("control"), &store.url);
         let mut warnings = Vec::new();
-        let needs_grant_keys = matches!(store.url, StoreUrl::File(_));
+        let hub = sections.has("hub").then(|| hub::read(sections.take("hub"), &mut warnings));
+        let needs_grant_keys = match (&hub, &store.url) {
+            (Some(_), _) => Some("a hub exchanges for those that have no grant keys, and needs them itself"),
+            (None, StoreUrl::File(_)) => Some("with an embedded store no other process can hold the grant keys"),
+            (None, StoreUrl::Redis(_)) => None,
+        };
         let (vault, journal_dir) = vault::read(sections.take("vault"), needs_grant_keys, &mut warnings);
         if let Some(Err(error)) = store.password_file.clone().map(|file| SecretFile::new(file).read()) {
             sections.fault("store.password_file", error.to_string());
@@ -148,6 +156,7 @@ impl Config {
             transport,
             extra_roots,
             log,
+            hub,
             control,
             journal_dir,
             warnings,
@@ -168,7 +177,6 @@ impl<'a> Sections<'a> {
         let mut sections = Table::new();
         for (name, value) in std::mem::take(&mut table) {
             let message = match (name.as_str(), value) {
-                ("hub", _) => "the hub is not in this version yet; leave the section out".to_owned(),
                 (known, value @ Value::Table(_)) if SECTIONS.contains(&known) => {
                     sections.insert(name, value);
                     continue;
@@ -180,6 +188,10 @@ impl<'a> Sections<'a> {
             faults.push(Fault { key: name, message });
         }
         Self { table: sections, base, faults }
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.table.contains_key(name)
     }
 
     fn take(&mut self, name: &str) -> Section<'_> {

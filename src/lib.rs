@@ -12,6 +12,7 @@
 //! - [`token`]: the token engine: what the proxy asks for tokens
 //! - [`metrics`]: every metric
 //! - [`management`]: what an operator does to connections
+//! - [`hub`]: what exchanges for processes without grant keys, and watches all connections
 //! - [`control`]: the socket by which the command line reaches a running process
 //! - [`server`], [`ops`], [`shutdown`], [`access_log`], [`telemetry`]: running as a process
 //! - [`settings`]: how a module reads its section of the configuration
@@ -25,6 +26,7 @@ pub mod cli;
 pub mod config;
 pub mod connection;
 pub mod control;
+pub mod hub;
 pub mod management;
 pub mod metrics;
 pub mod oauth;

@@ -7,6 +7,7 @@ mod document;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod import;
+mod keys;
 mod refusal;
 mod remove;
 mod request;
@@ -15,25 +16,29 @@ mod view;
 
 use std::sync::Arc;
 
-pub use check::{Checked, SessionFound};
+pub use check::{Checked, Found, SessionFound};
 pub use document::{Field, ImportDocument, InputFault, MAX_DOCUMENT_BYTES};
 pub use import::Imported;
+pub use keys::{KeyKeeper, NotResealed, ResealPage, RingView, Unopenable, UsagePage};
 pub use refusal::Refusal;
 pub use remove::{Removed, WhenNotRevoked};
 pub use request::{ImportRequest, MAX_TOKEN_BYTES};
 pub use sfdx_auth_url::SfdxAuthUrl;
-pub use view::{ConnectionLine, ConnectionView, Lifetime, Listing};
+pub use view::{ConnectionLine, ConnectionView, Lifetime, Listing, Name};
 
 use crate::connection::{ConnectionKey, Status};
 use crate::oauth::Apps;
 use crate::salesforce::hosts::TrustedHosts;
-use crate::store::Store;
-use crate::token::{Exchanger, Obtained, Want};
+use crate::store::{Record, Row, Store};
+use crate::token::{Exchanger, Obtained, TokenError, Want};
 use crate::transport::Transport;
-use crate::vault::Vault;
+use crate::vault::{Sealed, Vault};
 
 /// The most connections of one page of a listing.
 pub const MAX_PAGE: usize = 1000;
+
+/// Records that are read at one time for an operator who waits.
+const READS_AT_ONCE: usize = 8;
 
 /// The app of an import that names none.
 pub const DEFAULT_APP: &str = "default";
@@ -46,6 +51,7 @@ pub struct Management {
     transport: Arc<Transport>,
     trusted_hosts: TrustedHosts,
     exchanger: Arc<Exchanger>,
+    keys: KeyKeeper,
     // Within a process, two imports of one refresh token must not both find it free.
     importing: tokio::sync::Mutex<()>,
 }
@@ -60,6 +66,7 @@ impl Management {
             apps: parts.apps.clone(),
             transport: Arc::clone(&parts.transport),
             trusted_hosts: parts.trusted_hosts.clone(),
+            keys: KeyKeeper::new(Arc::clone(&parts.store), Arc::clone(&parts.vault)),
             exchanger,
             importing: tokio::sync::Mutex::default(),
         }
@@ -73,8 +80,27 @@ impl Management {
 
     /// Everything about a connection but its tokens.
     pub async fn show(&self, key: &ConnectionKey) -> Result<ConnectionView, Refusal> {
-        let record = self.store.read_record(key).await?.ok_or(Refusal::NotConnected)?;
+        if self.vault.has_grant_keys() {
+            let record = self.store.read_record(key).await?.ok_or(Refusal::NotConnected)?;
+            return Ok(ConnectionView::of(key, &record, &self.vault, &self.apps));
+        }
+        // Whoever cannot open a grant may not be allowed to read it either.
+        let Row { head, session, now } = self.store.read(key).await?.ok_or(Refusal::NotConnected)?;
+        let record = Record { head, session, now, grant: Sealed::from_bytes(Vec::new()), intent: None };
         Ok(ConnectionView::of(key, &record, &self.vault, &self.apps))
+    }
+
+    /// What the records of one page need of the keys. A first page has changed key files read again.
+    pub async fn key_usage(&self, cursor: Option<&str>, limit: usize) -> Result<UsagePage, Refusal> {
+        if cursor.is_none() {
+            self.keys.rings_as_in_files().await?;
+        }
+        self.keys.usage(None, cursor, limit, READS_AT_ONCE).await
+    }
+
+    /// Seals the records of one page anew, under the keys that seal now.
+    pub async fn reseal(&self, cursor: Option<&str>, limit: usize) -> Result<ResealPage, Refusal> {
+        self.keys.reseal(cursor, limit).await
     }
 
     /// Gets the next generation now, whatever the present one is good for.
@@ -84,11 +110,30 @@ impl Management {
         self.show(key).await
     }
 
+    /// Has a generation as wanted in the store: the one that is there already, or one exchanged for. `learned` is what has
+    /// been learned of the connection's sessions, in seconds, see [`crate::store::Head::idle`].
+    pub async fn renew(&self, key: &ConnectionKey, want: Want, learned: Option<u32>) -> Result<(), Refusal> {
+        self.exchange(key, want, learned).await.map(drop)
+    }
+
     /// A generation as wanted. The exchange runs in a task of its own, so that it ends whatever becomes of whoever
     /// asked for it.
     async fn next_generation(&self, key: &ConnectionKey, want: Want) -> Result<Obtained, Refusal> {
+        self.exchange(key, want, None).await
+    }
+
+    async fn exchange(&self, key: &ConnectionKey, want: Want, learned: Option<u32>) -> Result<Obtained, Refusal> {
+        if !self.vault.has_grant_keys() {
+            return Err(Refusal::NoGrantKeys);
+        }
         let (exchanger, key) = (Arc::clone(&self.exchanger), key.clone());
-        let exchange = tokio::spawn(async move { exchanger.obtain(&key, want, None).await });
+        let exchange = tokio::spawn(async move {
+            let obtained = exchanger.obtain_having_learned(&key, want, None, learned).await?;
+            // Nobody waits for what only saves later work.
+            let earned = obtained.clone();
+            tokio::spawn(async move { exchanger.introspect(&key, &earned).await });
+            Ok::<_, TokenError>(obtained)
+        });
         match exchange.await {
             Ok(obtained) => Ok(obtained?),
             Err(error) => Err(Refusal::Failed { message: format!("the exchange ended without a result: {error}") }),

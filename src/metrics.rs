@@ -16,6 +16,11 @@ const EXCHANGE_BUCKETS: &[f64] = &[0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20
 /// A store answers in fractions of a millisecond; its time-out is two seconds by default.
 const STORE_BUCKETS: &[f64] = &[0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 2.0, 5.0];
 
+/// A wait for the hub is bounded by the caller's, 20 s by default.
+const WAIT_BUCKETS: &[f64] = &[0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 60.0];
+/// From a token that was never good to one that lived for Salesforce's longest session time.
+const AGE_BUCKETS: &[f64] = &[1.0, 60.0, 300.0, 900.0, 1800.0, 3600.0, 7200.0, 14400.0, 28800.0, 43200.0, 86400.0];
+
 /// All metrics of one process.
 #[derive(Debug)]
 pub struct Metrics {
@@ -24,8 +29,12 @@ pub struct Metrics {
     pub requests: RequestMetrics,
     /// What the token engine counts.
     pub tokens: TokenMetrics,
+    /// What a hub counts.
+    pub hub: HubMetrics,
     /// What the store counts.
     pub store: StoreMetrics,
+    /// What is known of keys.
+    pub keys: KeyMetrics,
 }
 
 /// Metrics of the data path.
@@ -60,6 +69,10 @@ pub struct TokenMetrics {
     pub cache_entries: IntGauge,
     /// `orgpass_adopted_generations_total`
     pub adopted: IntCounter,
+    /// `orgpass_token_age_at_refusal_seconds`
+    pub age_at_refusal: Histogram,
+    /// `orgpass_hub_wait_seconds{result}`
+    pub hub_wait: HistogramVec,
     /// `orgpass_exchange_waits_total{reason}`
     pub waits: IntCounterVec,
     /// `orgpass_lease_losses_total`
@@ -74,6 +87,25 @@ pub struct TokenMetrics {
     pub restored: IntCounter,
 }
 
+/// Metrics of a hub.
+#[derive(Clone, Debug)]
+pub struct HubMetrics {
+    /// `orgpass_hub_leads`
+    pub leads: IntGauge,
+    /// `orgpass_wishes_waiting`
+    pub wishes_waiting: IntGauge,
+    /// `orgpass_oldest_wish_seconds`
+    pub oldest_wish: IntGauge,
+    /// `orgpass_wishes_total{result}`
+    pub wishes: IntCounterVec,
+    /// `orgpass_checks_total{result}`
+    pub checks: IntCounterVec,
+    /// `orgpass_stored_connections{status,cause}`
+    pub stored_connections: IntGaugeVec,
+    /// `orgpass_idle_limit_connections{days}`
+    pub idle_limit: IntGaugeVec,
+}
+
 /// Metrics of the store.
 #[derive(Clone, Debug)]
 pub struct StoreMetrics {
@@ -83,13 +115,20 @@ pub struct StoreMetrics {
     pub operation_duration: HistogramVec,
 }
 
+/// Metrics of the keys that seal records.
+#[derive(Clone, Debug)]
+pub struct KeyMetrics {
+    /// `orgpass_unreadable_records{purpose}`
+    unreadable: IntGaugeVec,
+}
+
 impl Metrics {
     /// Makes and registers every metric.
     pub fn new() -> Self {
         let r = Registry::new();
         let build = gauge_vec(&r, "orgpass_build_info", "The running version; always 1.", &["version"]);
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
-        Self {
+        let metrics = Self {
             requests: RequestMetrics {
                 requests: counter_vec(
                     &r,
@@ -154,6 +193,19 @@ impl Metrics {
                     "orgpass_adopted_generations_total",
                     "Newer generations found in the store instead of being exchanged for.",
                 ),
+                age_at_refusal: histogram(
+                    &r,
+                    "orgpass_token_age_at_refusal_seconds",
+                    "Age of access tokens when an org first refused them.",
+                    AGE_BUCKETS,
+                ),
+                hub_wait: histogram_vec(
+                    &r,
+                    "orgpass_hub_wait_seconds",
+                    "Waits for a hub's answer to a wish, by what came of them.",
+                    &["result"],
+                    WAIT_BUCKETS,
+                ),
                 waits: counter_vec(
                     &r,
                     "orgpass_exchange_waits_total",
@@ -186,6 +238,43 @@ impl Metrics {
                     "Generations that this process stored again after the store had gone back.",
                 ),
             },
+            hub: HubMetrics {
+                leads: gauge(&r, "orgpass_hub_leads", "1 while this hub is the one that watches all connections."),
+                wishes_waiting: gauge(
+                    &r,
+                    "orgpass_wishes_waiting",
+                    "Wishes that this hub found in the store at its last look, at most those that it takes at once.",
+                ),
+                oldest_wish: gauge(
+                    &r,
+                    "orgpass_oldest_wish_seconds",
+                    "For how long this hub has known the wish that it has known for longest.",
+                ),
+                wishes: counter_vec(
+                    &r,
+                    "orgpass_wishes_total",
+                    "Wishes that this hub has taken, by what came of them.",
+                    &["result"],
+                ),
+                checks: counter_vec(
+                    &r,
+                    "orgpass_checks_total",
+                    "Looks of the monitor at a connection, by what it found.",
+                    &["result"],
+                ),
+                stored_connections: gauge_vec(
+                    &r,
+                    "orgpass_stored_connections",
+                    "Connections in the store by status and cause, as the leading hub last counted them.",
+                    &["status", "cause"],
+                ),
+                idle_limit: gauge_vec(
+                    &r,
+                    "orgpass_idle_limit_connections",
+                    "Connections by the days left until Salesforce ends their unused refresh token.",
+                    &["days"],
+                ),
+            },
             store: StoreMetrics {
                 up: gauge(&r, "orgpass_store_up", "1 while the store answers, else 0."),
                 operation_duration: histogram_vec(
@@ -196,8 +285,17 @@ impl Metrics {
                     STORE_BUCKETS,
                 ),
             },
+            keys: KeyMetrics::new(&r),
             registry: r,
+        };
+        // So that growth from nothing is seen, these are there from the start.
+        for result in ["answered", "refused", "unanswered"] {
+            metrics.tokens.hub_wait.with_label_values(&[result]);
         }
+        for result in ["done", "refused", "failed"] {
+            metrics.hub.wishes.with_label_values(&[result]);
+        }
+        metrics
     }
 
     /// All metrics in Prometheus' text form.
@@ -221,6 +319,29 @@ impl StoreMetrics {
     pub fn record(&self, operation: &'static str, took: Duration, answered: bool) {
         self.operation_duration.with_label_values(&[operation]).observe(took.as_secs_f64());
         self.up.set(i64::from(answered));
+    }
+}
+
+impl KeyMetrics {
+    fn new(registry: &Registry) -> Self {
+        let help = "Records sealed with a key that is not in the key file, by purpose, as last looked at.";
+        let unreadable = gauge_vec(registry, "orgpass_unreadable_records", help, &["purpose"]);
+        for purpose in Self::PURPOSES {
+            unreadable.with_label_values(&[purpose]).set(0);
+        }
+        Self { unreadable }
+    }
+
+    const PURPOSES: [&str; 2] = ["session", "grant"];
+
+    /// The gauge of one purpose.
+    pub fn unreadable(&self, purpose: &'static str) -> IntGauge {
+        self.unreadable.with_label_values(&[purpose])
+    }
+
+    /// Whether there is any record that no key opens.
+    pub fn are_missing(&self) -> bool {
+        Self::PURPOSES.iter().any(|purpose| self.unreadable(purpose).get() > 0)
     }
 }
 

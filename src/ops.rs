@@ -47,26 +47,28 @@ pub struct Ops {
     metrics: Arc<Metrics>,
     tokens: TokenSource,
     store: Arc<dyn Store>,
-    has_grant_keys: bool,
+    needs_hub: bool,
+    hub_is_seen: AtomicBool,
     store_answers: AtomicBool,
     store_was_reached: AtomicBool,
     stopping: Stopping,
 }
 
 impl Ops {
-    /// Tells about these parts.
+    /// Tells about these parts. Whether a hub is there matters to a process that cannot exchange by itself.
     pub fn new(
         metrics: Arc<Metrics>,
         tokens: TokenSource,
         store: Arc<dyn Store>,
-        has_grant_keys: bool,
+        needs_hub: bool,
         stopping: Stopping,
     ) -> Self {
         Self {
             metrics,
             tokens,
             store,
-            has_grant_keys,
+            needs_hub,
+            hub_is_seen: AtomicBool::new(false),
             store_answers: AtomicBool::new(false),
             store_was_reached: AtomicBool::new(false),
             stopping,
@@ -130,8 +132,11 @@ impl Ops {
         if !self.store_answers.load(Ordering::Relaxed) {
             reasons.push("store_unavailable");
         }
-        if !self.has_grant_keys {
+        if self.needs_hub && !self.hub_is_seen.load(Ordering::Relaxed) {
             reasons.push("no_hub");
+        }
+        if self.metrics.keys.are_missing() {
+            reasons.push("keys_missing");
         }
         let refuse = self.stopping.is_asked() || !self.store_was_reached.load(Ordering::Relaxed);
         let (status, word) = match (refuse, reasons.is_empty()) {
@@ -159,6 +164,21 @@ impl Ops {
                 } else {
                     tracing::warn!("the store does not answer; what is in memory is served without it");
                 }
+            }
+            if self.needs_hub {
+                self.watch_hub().await;
+            }
+        }
+    }
+
+    async fn watch_hub(&self) {
+        // While the store is away nobody can tell, and nothing can be asked for.
+        let seen = self.store.has_hub().await.unwrap_or(false);
+        if self.hub_is_seen.swap(seen, Ordering::Relaxed) != seen {
+            if seen {
+                tracing::info!("a hub is there");
+            } else {
+                tracing::warn!("no hub is there; what is in memory is served until its sessions end");
             }
         }
     }

@@ -8,8 +8,11 @@ mod listing;
 mod observed;
 mod record;
 mod redis;
+mod redis_url;
 mod settings;
+mod stored_event;
 mod stored_head;
+mod wish;
 
 use std::time::Duration;
 
@@ -19,7 +22,8 @@ use tokio::sync::{broadcast, watch};
 pub use embedded::EmbeddedStore;
 pub use observed::ObservedStore;
 pub use record::{AttemptId, Fingerprint, GrantKind, Head, Intent, Owner, StoreTime};
-pub use redis::RedisStore;
+pub use redis::{Access, RedisStore};
+pub use redis_url::RedisUrl;
 pub use settings::{Settings, StoreUrl};
 
 use crate::connection::{Cause, ConnectionKey, Generation, Status};
@@ -178,7 +182,7 @@ pub struct Event {
     pub at: StoreTime,
     /// Which connection.
     pub key: ConnectionKey,
-    /// The state before; `None` for a new connection.
+    /// The state before; `None` for a new connection, and for one whose record could not be read when it was removed.
     pub before: Option<State>,
     /// The state now; `None` for one that was removed.
     pub after: Option<State>,
@@ -283,15 +287,10 @@ pub trait Store: Send + Sync + 'static {
     fn changes(&self) -> broadcast::Receiver<ConnectionKey>;
 
     /// Announces a connection without a change: whoever knows more of it than the store does is to say so.
-    async fn announce(&self, key: &ConnectionKey) -> Result<(), StoreError> {
-        let _ = (key,);
-        Err(StoreError::Refused("not yet".to_owned()))
-    }
+    async fn announce(&self, key: &ConnectionKey) -> Result<(), StoreError>;
 
     /// Counts up each time that the store is reached again after it was lost: it may have gone back meanwhile.
-    fn reconnects(&self) -> watch::Receiver<u64> {
-        watch::channel(0).1
-    }
+    fn reconnects(&self) -> watch::Receiver<u64>;
 
     /// Puts newly sealed values in the place of old ones, if the connection still has exactly those. The record stays the
     /// same in all else, and nothing is announced. False if a value is another one by now.
@@ -300,79 +299,46 @@ pub trait Store: Send + Sync + 'static {
         key: &ConnectionKey,
         session: Option<&Resealed>,
         grant: Option<&Resealed>,
-    ) -> Result<bool, StoreError> {
-        let _ = (key, session, grant);
-        Err(StoreError::Refused("not yet".to_owned()))
-    }
+    ) -> Result<bool, StoreError>;
 
     /// Adds a wish, unless it is there, and announces that there are wishes. The store keeps at most [`MAX_WISHES`]:
     /// beyond that the wish that has waited longest goes, whose asker has given up by then.
-    async fn wish(&self, wish: &Wish) -> Result<(), StoreError> {
-        let _ = (wish,);
-        Err(StoreError::Refused("not yet".to_owned()))
-    }
+    async fn wish(&self, wish: &Wish) -> Result<(), StoreError>;
 
     /// The wishes that have waited longest, at most `limit`.
-    async fn wishes(&self, limit: usize) -> Result<Vec<Wish>, StoreError> {
-        let _ = (limit,);
-        Err(StoreError::Refused("not yet".to_owned()))
-    }
+    async fn wishes(&self, limit: usize) -> Result<Vec<Wish>, StoreError>;
 
     /// Removes a wish: it is fulfilled, or cannot be.
-    async fn withdraw(&self, wish: &Wish) -> Result<(), StoreError> {
-        let _ = (wish,);
-        Err(StoreError::Refused("not yet".to_owned()))
-    }
+    async fn withdraw(&self, wish: &Wish) -> Result<(), StoreError>;
 
     /// Announcements that there are new wishes: hints, of which some may be missed.
-    fn wished(&self) -> broadcast::Receiver<()> {
-        broadcast::channel(1).1
-    }
+    fn wished(&self) -> broadcast::Receiver<()>;
 
     /// Says that this hub lives, for `life` from now, and tells whether it is the one that leads: the first that asks
     /// leads, for as long as it goes on saying so.
-    async fn attend(&self, hub: &Owner, life: Duration) -> Result<bool, StoreError> {
-        let _ = (hub, life);
-        Err(StoreError::Refused("not yet".to_owned()))
-    }
+    async fn attend(&self, hub: &Owner, life: Duration) -> Result<bool, StoreError>;
 
     /// Gives up the lead, if this hub has it.
-    async fn step_down(&self, hub: &Owner) -> Result<(), StoreError> {
-        let _ = (hub,);
-        Err(StoreError::Refused("not yet".to_owned()))
-    }
+    async fn step_down(&self, hub: &Owner) -> Result<(), StoreError>;
 
     /// Whether some hub lives.
-    async fn has_hub(&self) -> Result<bool, StoreError> {
-        Err(StoreError::Refused("not yet".to_owned()))
-    }
+    async fn has_hub(&self) -> Result<bool, StoreError>;
 
     /// Sets when connections are due to be looked at: so long after the store's now. A hint; [`Store::remove`] takes the
     /// connection out again.
-    async fn schedule(&self, due: &[(ConnectionKey, Duration)], when: ScheduleWhen) -> Result<(), StoreError> {
-        let _ = (due, when);
-        Err(StoreError::Refused("not yet".to_owned()))
-    }
+    async fn schedule(&self, due: &[(ConnectionKey, Duration)], when: ScheduleWhen) -> Result<(), StoreError>;
 
     /// Takes a connection out of the schedule.
-    async fn unschedule(&self, key: &ConnectionKey) -> Result<(), StoreError> {
-        let _ = (key,);
-        Err(StoreError::Refused("not yet".to_owned()))
-    }
+    async fn unschedule(&self, key: &ConnectionKey) -> Result<(), StoreError>;
 
     /// The connections that are due, longest overdue first, at most `limit`. Each is put off by `claim`, so that nobody
     /// else takes it and it comes again should whoever took it die.
-    async fn take_due(&self, limit: usize, claim: Duration) -> Result<Vec<ConnectionKey>, StoreError> {
-        let _ = (limit, claim);
-        Err(StoreError::Refused("not yet".to_owned()))
-    }
+    async fn take_due(&self, limit: usize, claim: Duration) -> Result<Vec<ConnectionKey>, StoreError>;
 
-    /// Changes of state after the one named, oldest first, at most `limit`; from the oldest kept on if none is named.
-    /// Every write that changes status, cause or epoch leaves one. The last [`MAX_EVENTS`] or so are kept.
-    async fn events(&self, after: Option<&str>, limit: usize) -> Result<Vec<Event>, StoreError> {
-        let _ = (after, limit);
-        Err(StoreError::Refused("not yet".to_owned()))
-    }
+    /// Changes of state after the one named, oldest first, at most `limit`; from the oldest kept on if none is named, or
+    /// one that this kind of store never gave. Every write that changes status, cause or epoch leaves one; with Redis a
+    /// process that dies, or loses Redis, in the midst of it may leave none. The last [`MAX_EVENTS`] or so are kept.
+    async fn events(&self, after: Option<&str>, limit: usize) -> Result<Vec<Event>, StoreError>;
 
     /// Asks whether the store answers.
     async fn ping(&self) -> Result<(), StoreError>;

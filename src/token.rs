@@ -2,7 +2,9 @@
 //! store and getting the next generation, runs in tasks that no caller owns, one for each connection at a time.
 
 mod ahead;
+mod ask_hub;
 mod backoff;
+mod breaker;
 mod clock;
 mod exchange;
 mod journal;
@@ -14,6 +16,8 @@ mod slot;
 mod source;
 mod successors;
 
+pub use ask_hub::AskHub;
+pub use breaker::{Breaker, Held, HeldBy, Limits, Outcome, Permit};
 pub use clock::Clock;
 pub use exchange::{Exchanger, ExchangerParts, Obtained, Want};
 pub use lifetime::{Life, LifeSource, stored_life};

@@ -33,10 +33,14 @@ impl Command {
             Some(path) => writeln!(out, "  control  unix:{}", path.display())?,
             None => writeln!(out, "  control  none; name one in control.listen")?,
         }
+        let tenants =
+            config.vault().tenants().map_or_else(String::new, |tenants| format!(" of {} tenants", tenants.len()));
         let grant_keys = match (config.vault().has_grant_keys(), &config.store.url) {
-            (true, _) => "session and grant keys",
-            (false, StoreUrl::Redis(_)) => "session keys only: new tokens come from processes that have grant keys",
-            (false, StoreUrl::File(_)) => "session keys only",
+            (true, _) => "session and grant keys".to_owned(),
+            (false, StoreUrl::Redis(_)) => {
+                format!("session keys{tenants} only: new tokens come from processes that have grant keys")
+            }
+            (false, StoreUrl::File(_)) => "session keys only".to_owned(),
         };
         writeln!(out, "  vault    {grant_keys}")?;
         let apps: Vec<_> = config.apps.iter().map(|app| app.name.as_str()).collect();

@@ -55,7 +55,7 @@ exits! {
     TryAgain = 75, "try_again",
         "The connection is busy, or Salesforce limits logins; the same command will work later.";
     Refused = 77, "refused",
-        "Salesforce refuses the connection, or this user may not do it; somebody must change something first.";
+        "Salesforce refuses the connection, this user may not do it, or a key is still needed; change that first.";
 }
 
 impl From<Exit> for ExitCode {

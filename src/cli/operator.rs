@@ -10,7 +10,8 @@ use crate::config::Config;
 use crate::connection::ConnectionKey;
 use crate::control::{Client, Name, Request};
 use crate::management::{
-    Checked, ConnectionView, ImportDocument, Imported, Listing, Management, Refusal, Removed, WhenNotRevoked,
+    Checked, ConnectionView, ImportDocument, Imported, Listing, Management, Refusal, Removed, ResealPage, UsagePage,
+    WhenNotRevoked,
 };
 use crate::store::StoreError;
 
@@ -60,6 +61,23 @@ impl Operator {
                 client.ask(&Request::List { tenant: tenant.map(str::to_owned), cursor, limit: PAGE }).await
             }
             Self::Direct(management) => management.list(tenant, cursor.as_deref(), PAGE).await,
+        }
+    }
+
+    pub(super) async fn key_usage(&mut self, cursor: Option<String>) -> Result<UsagePage, Refusal> {
+        const PAGE: usize = 500;
+        match self {
+            Self::Running(client) => client.ask(&Request::KeyUsage { cursor, limit: PAGE }).await,
+            Self::Direct(management) => management.key_usage(cursor.as_deref(), PAGE).await,
+        }
+    }
+
+    pub(super) async fn reseal(&mut self, cursor: Option<String>) -> Result<ResealPage, Refusal> {
+        // Small enough to show progress, and to keep a serve that is stopping waiting for a moment only.
+        const PAGE: usize = 100;
+        match self {
+            Self::Running(client) => client.ask(&Request::Reseal { cursor, limit: PAGE }).await,
+            Self::Direct(management) => management.reseal(cursor.as_deref(), PAGE).await,
         }
     }
 

@@ -1,5 +1,5 @@
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
@@ -11,14 +11,14 @@ use crate::management::MAX_DOCUMENT_BYTES;
 use crate::vault::KeyRing;
 
 /// How a command ended.
-struct Ended {
-    exit: Exit,
-    output: String,
-    errors: String,
+pub(super) struct Ended {
+    pub(super) exit: Exit,
+    pub(super) output: String,
+    pub(super) errors: String,
 }
 
 /// Runs `orgpass --config FILE ARGUMENTS`.
-fn orgpass(file: &PathBuf, arguments: &[&str], input: &str) -> Ended {
+pub(super) fn orgpass(file: &Path, arguments: &[&str], input: &str) -> Ended {
     let mut line: Vec<OsString> = vec!["orgpass".into(), "--config".into(), file.into()];
     line.extend(arguments.iter().map(OsString::from));
     let (mut output, mut errors) = (Vec::new(), Vec::new());
@@ -36,7 +36,7 @@ fn orgpass(file: &PathBuf, arguments: &[&str], input: &str) -> Ended {
 }
 
 /// A folder with a configuration for an embedded store, its keys made by `keys new`.
-fn folder() -> (TempDir, PathBuf) {
+pub(super) fn folder() -> (TempDir, PathBuf) {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("orgpass.toml");
     for name in ["session.keys", "grant.keys"] {

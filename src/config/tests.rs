@@ -51,7 +51,11 @@ fn each_fault_names_its_key_and_the_remedy() {
         ("[whatever]", "whatever", "known here: proxy, ops"),
         ("listen = 1", "listen", "outside of any section"),
         ("proxy = 1", "proxy", "written [proxy]"),
-        ("[hub]", "hub", "not in this version yet"),
+        ("[hub]\nlisten = \"here\"", "hub.listen", "address"),
+        ("[hub]\npublic_url = \"connect.example.com\"", "hub.public_url", "https://"),
+        ("[hub]\npublic_url = \"https://example.com/connect\"", "hub.public_url", "without a path"),
+        ("[hub]\napi_tokens_file = \"none\"", "hub.api_tokens_file", "cannot be read"),
+        ("[hub]\nkeep_alive_after = \"30days\"", "hub.keep_alive_after", "29days"),
         ("[proxy]\nlisten = \"0.0.0.0:1\"", "proxy.listen", "loopback"),
         ("[proxy]\ntoken_wiat = \"1s\"", "proxy.token_wiat", "did you mean token_wait?"),
         ("[ops]\nlisten = \"here\"", "ops.listen", "address"),
@@ -81,6 +85,11 @@ fn each_fault_names_its_key_and_the_remedy() {
     for (text, key, words) in [
         ("", "vault.session_keys_file", "orgpass keys new"),
         ("[vault]\nsession_keys_file = \"session.keys\"", "vault.grant_keys_file", "embedded store"),
+        (
+            "[hub]\n[store]\nurl = \"redis://h\"\n[vault]\nsession_keys_file = \"session.keys\"",
+            "vault.grant_keys_file",
+            "a hub exchanges",
+        ),
         ("[vault]\nsession_keys_file = \"none\"", "vault.session_keys_file", "cannot read"),
         ("[vault]\nsession_keys_file = \"bad.keys\"", "vault.session_keys_file", "line 2"),
     ] {
@@ -134,7 +143,7 @@ fn the_environment_goes_over_the_file() {
     assert_eq!(config.apps.get("My-App").unwrap().client_id, "two");
     assert_eq!(config.apps.get("default").unwrap().client_id, "three");
     assert!(config.transport.trusted_hosts.contains("::1"));
-    assert_eq!(config.store.url, StoreUrl::Redis("redis://127.0.0.1:6379".to_owned()));
+    assert_eq!(config.store.url, "redis://127.0.0.1:6379".parse().unwrap());
     assert_eq!(config.control, None, "with Redis there is a control socket only where it is named");
 }
 
@@ -146,8 +155,8 @@ fn a_fault_from_the_environment_names_the_variable() {
     let variables = env(&[("ORGPASS_PROXY__LISTNE", "x"), ("ORGPASS_HUB__LISTEN", "y")]);
     let faults = Config::load(Some(&file), variables).unwrap_err().faults;
     assert_eq!(faults.len(), 2);
-    assert_eq!(faults[0].key, "hub");
-    assert!(faults[1].message.ends_with("(set by ORGPASS_PROXY__LISTNE)"), "{faults:?}");
+    assert_eq!(faults[1].key, "hub.listen");
+    assert!(faults[0].message.ends_with("(set by ORGPASS_PROXY__LISTNE)"), "{faults:?}");
 }
 
 #[test]
@@ -155,6 +164,17 @@ fn a_sidecar_without_grant_keys_starts_with_redis() {
     let folder = folder();
     let text = "[store]\nurl = \"redis://h\"\n[vault]\nsession_keys_file = \"session.keys\"";
     assert!(!Config::from_toml(text, folder.path()).unwrap().vault().has_grant_keys());
+}
+
+#[test]
+fn a_hub_works_beside_an_embedded_file_and_says_what_it_cannot_do_yet() {
+    let folder = folder();
+    let config = Config::from_toml(&format!("{KEYS}[hub]\nlisten = \"127.0.0.1:8182\""), folder.path()).unwrap();
+    assert_eq!(config.hub.unwrap().check_every, std::time::Duration::from_secs(6 * 60 * 60));
+    let warnings: Vec<_> = config.warnings.iter().map(|fault| format!("{}: {}", fault.key, fault.message)).collect();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].contains("hub.listen") && warnings[0].contains("not in this version"), "{warnings:?}");
+    assert_eq!(Config::from_toml(KEYS, folder.path()).unwrap().hub, None);
 }
 
 #[test]
@@ -214,8 +234,7 @@ fn documented_keys() -> Vec<String> {
 
 /// The keys that the sections know: what each says when it meets one that it does not.
 fn known_keys(folder: &TempDir) -> Vec<String> {
-    let sections = SECTIONS.into_iter().filter(|section| *section != "hub");
-    let sections = sections.map(|section| if section == "apps" { "apps.NAME" } else { section });
+    let sections = SECTIONS.map(|section| if section == "apps" { "apps.NAME" } else { section });
     let mut keys = Vec::new();
     for section in sections {
         let faults = faults(folder, &format!("[{section}]\nnot_a_key = 1"));

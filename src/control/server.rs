@@ -143,6 +143,8 @@ async fn answer(management: &Management, line: &[u8]) -> Vec<u8> {
         Request::Show(name) => reply(async { management.show(&name.key()?).await }.await),
         Request::Check(name) => reply(async { management.check(&name.key()?).await }.await),
         Request::Refresh(name) => reply(async { management.refresh(&name.key()?).await }.await),
+        Request::KeyUsage { cursor, limit } => reply(management.key_usage(cursor.as_deref(), limit).await),
+        Request::Reseal { cursor, limit } => reply(management.reseal(cursor.as_deref(), limit).await),
         Request::Remove { connection, otherwise } => {
             reply(async { management.remove(&connection.key()?, otherwise).await }.await)
         }

@@ -34,6 +34,20 @@ pub enum Request {
         /// What to do if it cannot be revoked.
         otherwise: WhenNotRevoked,
     },
+    /// What the records of one page need of the keys.
+    KeyUsage {
+        /// Where the page begins.
+        cursor: Option<String>,
+        /// The most connections of the page.
+        limit: usize,
+    },
+    /// Seal the records of one page anew.
+    Reseal {
+        /// Where the page begins.
+        cursor: Option<String>,
+        /// The most connections of the page.
+        limit: usize,
+    },
 }
 
 /// Names a connection; checked where it arrives.

@@ -143,12 +143,26 @@ impl ConnectionView {
     }
 }
 
+impl Name {
+    pub(super) fn of(key: &ConnectionKey) -> Self {
+        Self { tenant: key.tenant().to_owned(), user: key.user().map(str::to_owned) }
+    }
+}
+
+impl std::fmt::Display for Name {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.user {
+            None => write!(f, "tenant {}", self.tenant),
+            Some(user) => write!(f, "tenant {} user {user}", self.tenant),
+        }
+    }
+}
+
 impl From<Page> for Listing {
     fn from(page: Page) -> Self {
-        let name = |key: &ConnectionKey| Name { tenant: key.tenant().to_owned(), user: key.user().map(str::to_owned) };
         Self {
             connections: page.connections.iter().map(|(key, head)| ConnectionLine::of(key, head)).collect(),
-            corrupt: page.corrupt.iter().map(name).collect(),
+            corrupt: page.corrupt.iter().map(Name::of).collect(),
             next: page.next,
         }
     }

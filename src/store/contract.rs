@@ -4,7 +4,11 @@ mod connecting;
 mod exchanging;
 mod listing;
 mod places;
+mod resealing;
+mod scheduling;
 mod sequences;
+mod telling;
+mod wishing;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -23,7 +27,6 @@ macro_rules! contract {
             })*
         }
 
-
         mod redis {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $test() {
@@ -31,11 +34,27 @@ macro_rules! contract {
             })*
         }
 
+        mod sentinel {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                super::$subject::$test(&super::Place::sentinel()).await;
+            })*
+        }
+
+        mod cluster {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                super::$subject::$test(&super::Place::cluster()).await;
+            })*
+        }
+
         #[test]
         fn no_test_of_the_contract_is_left_out() {
             let listed = BTreeSet::from([$(stringify!($test)),*]);
             let sources = [include_str!("contract/connecting.rs"), include_str!("contract/exchanging.rs"),
-                include_str!("contract/listing.rs")];
+                include_str!("contract/listing.rs"), include_str!("contract/resealing.rs"),
+                include_str!("contract/scheduling.rs"), include_str!("contract/telling.rs"),
+                include_str!("contract/wishing.rs")];
             let written = sources.iter().flat_map(|source| source.split("pub(super) async fn ").skip(1));
             let written: BTreeSet<_> = written.map(|rest| rest.split('(').next().unwrap()).collect();
             assert_eq!(listed, written);
@@ -70,12 +89,24 @@ contract! {
     exchanging::a_commit_without_its_connection_is_superseded,
     exchanging::a_commit_after_a_reconnect_is_superseded,
     exchanging::a_grant_that_spends_nothing_commits_within_its_epoch,
+    exchanging::a_commit_never_leads_back_to_an_older_generation,
     exchanging::a_refresh_token_leads_to_its_connection,
     exchanging::a_commit_ends_the_checking_of_a_lost_answer,
     listing::every_connection_is_listed_once_over_many_pages,
     listing::a_tenant_sees_its_own_connections_only,
     listing::a_cursor_outlives_its_connection,
     listing::odd_limits_and_cursors_do_no_harm,
+    resealing::only_exactly_what_was_read_is_sealed_anew,
+    scheduling::what_is_due_comes_once_for_each_claim,
+    scheduling::a_removed_connection_is_due_no_more,
+    scheduling::a_hundred_tasks_take_what_is_due_and_each_connection_is_taken_once,
+    telling::every_change_of_state_leaves_one_event,
+    telling::events_are_paged_through_from_any_of_them_on,
+    telling::an_announcement_needs_no_change,
+    wishing::equal_wishes_are_one_and_the_oldest_come_first,
+    wishing::beyond_the_most_that_are_kept_the_oldest_wish_goes,
+    wishing::wishes_are_announced,
+    wishing::one_hub_leads_for_as_long_as_it_attends,
 }
 
 fn key(tenant: &str, user: Option<&str>) -> ConnectionKey {

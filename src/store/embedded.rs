@@ -1,9 +1,13 @@
 //! The embedded store: one redb file, one process. Every write is one durable transaction; nothing of redb runs on an
 //! async thread, and few of its jobs at a time, so that a burst of callers costs a queue and not threads and memory.
 
+mod events;
+mod hub;
 mod open;
 mod reads;
+mod schedule;
 mod tables;
+mod wishes;
 mod writes;
 
 use std::path::Path;
@@ -12,12 +16,15 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use redb::Database;
-use tokio::sync::{Mutex, Semaphore, broadcast};
+use tokio::sync::{Mutex, Semaphore, broadcast, watch};
 
+use self::hub::Hub;
+use self::wishes::Wishes;
 use self::writes::{Leases, Write};
+use super::listing::MAX_PAGE;
 use super::{
-    AttemptId, Commit, Committed, Fingerprint, IntentWrite, NewRecord, Owner, Page, Put, PutWhen, Record, Row, Store,
-    StoreError, StoreTime,
+    AttemptId, Commit, Committed, Event, Fingerprint, IntentWrite, NewRecord, Owner, Page, Put, PutWhen, Record,
+    Resealed, Row, ScheduleWhen, Store, StoreError, StoreTime, Wish,
 };
 use crate::connection::{Cause, ConnectionKey, Generation, Status};
 
@@ -34,6 +41,10 @@ pub struct EmbeddedStore {
     writer: Arc<Mutex<Leases>>,
     reads: Arc<Semaphore>,
     changes: broadcast::Sender<ConnectionKey>,
+    wishes: Wishes,
+    hub: Hub,
+    // Never counts: a file does not go away and come back as an older one while it is held.
+    reconnects: watch::Sender<u64>,
 }
 
 impl EmbeddedStore {
@@ -44,6 +55,9 @@ impl EmbeddedStore {
             writer: Arc::default(),
             reads: Arc::new(Semaphore::new(MAX_READS)),
             changes: broadcast::Sender::new(CHANGES_KEPT),
+            wishes: Wishes::default(),
+            hub: Hub::default(),
+            reconnects: watch::Sender::new(0),
         })
     }
 
@@ -152,6 +166,81 @@ impl Store for EmbeddedStore {
 
     fn changes(&self) -> broadcast::Receiver<ConnectionKey> {
         self.changes.subscribe()
+    }
+
+    async fn announce(&self, key: &ConnectionKey) -> Result<(), StoreError> {
+        // Nobody listening is no fault.
+        let _ = self.changes.send(key.clone());
+        Ok(())
+    }
+
+    fn reconnects(&self) -> watch::Receiver<u64> {
+        self.reconnects.subscribe()
+    }
+
+    async fn reseal(
+        &self,
+        key: &ConnectionKey,
+        session: Option<&Resealed>,
+        grant: Option<&Resealed>,
+    ) -> Result<bool, StoreError> {
+        let (key, session, grant) = (key.clone(), session.cloned(), grant.cloned());
+        self.write(move |write| write.reseal(&key, session, grant)).await
+    }
+
+    async fn wish(&self, wish: &Wish) -> Result<(), StoreError> {
+        self.wishes.add(wish);
+        Ok(())
+    }
+
+    async fn wishes(&self, limit: usize) -> Result<Vec<Wish>, StoreError> {
+        Ok(self.wishes.oldest(limit))
+    }
+
+    async fn withdraw(&self, wish: &Wish) -> Result<(), StoreError> {
+        self.wishes.remove(wish);
+        Ok(())
+    }
+
+    fn wished(&self) -> broadcast::Receiver<()> {
+        self.wishes.listen()
+    }
+
+    async fn attend(&self, hub: &Owner, life: Duration) -> Result<bool, StoreError> {
+        Ok(self.hub.attend(hub, life))
+    }
+
+    async fn step_down(&self, hub: &Owner) -> Result<(), StoreError> {
+        self.hub.step_down(hub);
+        Ok(())
+    }
+
+    async fn has_hub(&self) -> Result<bool, StoreError> {
+        Ok(self.hub.lives())
+    }
+
+    async fn schedule(&self, due: &[(ConnectionKey, Duration)], when: ScheduleWhen) -> Result<(), StoreError> {
+        let due = due.to_vec();
+        self.write(move |write| write.schedule(&due, when)).await
+    }
+
+    async fn unschedule(&self, key: &ConnectionKey) -> Result<(), StoreError> {
+        let key = key.clone();
+        self.write(move |write| write.transaction(|tables| tables.unschedule(&key))).await
+    }
+
+    async fn take_due(&self, limit: usize, claim: Duration) -> Result<Vec<ConnectionKey>, StoreError> {
+        let limit = limit.clamp(1, MAX_PAGE);
+        // Most of the time nothing is due, and a look costs no write.
+        if !self.read(|transaction| schedule::is_any_due(transaction, now())).await? {
+            return Ok(Vec::new());
+        }
+        self.write(move |write| write.take_due(limit, claim)).await
+    }
+
+    async fn events(&self, after: Option<&str>, limit: usize) -> Result<Vec<Event>, StoreError> {
+        let (after, limit) = (events::cursor(after), limit.clamp(1, MAX_PAGE));
+        self.read(move |transaction| events::page(transaction, after, limit)).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

@@ -6,8 +6,8 @@ use super::Page;
 use super::stored_head::StoredHead;
 use crate::connection::ConnectionKey;
 
-/// Most connections on one page.
-const MAX_PAGE: usize = 1000;
+/// Most entries of one answer: connections of a page, due connections, events.
+pub(super) const MAX_PAGE: usize = 1000;
 
 /// A part of the order of encoded keys.
 #[derive(Clone, Debug)]

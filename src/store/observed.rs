@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 
 use super::{
-    AttemptId, Commit, Committed, Fingerprint, IntentWrite, NewRecord, Owner, Page, Put, PutWhen, Record, Row, Store,
-    StoreError,
+    AttemptId, Commit, Committed, Event, Fingerprint, IntentWrite, NewRecord, Owner, Page, Put, PutWhen, Record,
+    Resealed, Row, ScheduleWhen, Store, StoreError, Wish,
 };
 use crate::connection::{Cause, ConnectionKey, Generation, Status};
 use crate::metrics::StoreMetrics;
@@ -105,6 +105,67 @@ impl Store for ObservedStore {
 
     fn changes(&self) -> broadcast::Receiver<ConnectionKey> {
         self.inner.changes()
+    }
+
+    async fn announce(&self, key: &ConnectionKey) -> Result<(), StoreError> {
+        self.observe("announce", self.inner.announce(key)).await
+    }
+
+    fn reconnects(&self) -> watch::Receiver<u64> {
+        self.inner.reconnects()
+    }
+
+    async fn reseal(
+        &self,
+        key: &ConnectionKey,
+        session: Option<&Resealed>,
+        grant: Option<&Resealed>,
+    ) -> Result<bool, StoreError> {
+        self.observe("reseal", self.inner.reseal(key, session, grant)).await
+    }
+
+    async fn wish(&self, wish: &Wish) -> Result<(), StoreError> {
+        self.observe("wish", self.inner.wish(wish)).await
+    }
+
+    async fn wishes(&self, limit: usize) -> Result<Vec<Wish>, StoreError> {
+        self.observe("wishes", self.inner.wishes(limit)).await
+    }
+
+    async fn withdraw(&self, wish: &Wish) -> Result<(), StoreError> {
+        self.observe("withdraw", self.inner.withdraw(wish)).await
+    }
+
+    fn wished(&self) -> broadcast::Receiver<()> {
+        self.inner.wished()
+    }
+
+    async fn attend(&self, hub: &Owner, life: Duration) -> Result<bool, StoreError> {
+        self.observe("attend", self.inner.attend(hub, life)).await
+    }
+
+    async fn step_down(&self, hub: &Owner) -> Result<(), StoreError> {
+        self.observe("step_down", self.inner.step_down(hub)).await
+    }
+
+    async fn has_hub(&self) -> Result<bool, StoreError> {
+        self.observe("has_hub", self.inner.has_hub()).await
+    }
+
+    async fn schedule(&self, due: &[(ConnectionKey, Duration)], when: ScheduleWhen) -> Result<(), StoreError> {
+        self.observe("schedule", self.inner.schedule(due, when)).await
+    }
+
+    async fn unschedule(&self, key: &ConnectionKey) -> Result<(), StoreError> {
+        self.observe("unschedule", self.inner.unschedule(key)).await
+    }
+
+    async fn take_due(&self, limit: usize, claim: Duration) -> Result<Vec<ConnectionKey>, StoreError> {
+        self.observe("take_due", self.inner.take_due(limit, claim)).await
+    }
+
+    async fn events(&self, after: Option<&str>, limit: usize) -> Result<Vec<Event>, StoreError> {
+        self.observe("events", self.inner.events(after, limit)).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use super::redis_url::{RedisUrl, RedisUrlError};
 use crate::settings::Section;
 
 /// Where connections are kept.
@@ -12,38 +13,18 @@ use crate::settings::Section;
 pub enum StoreUrl {
     /// An embedded file; the path is still relative to the configuration file.
     File(PathBuf),
-    /// Redis, as a `redis://` or `rediss://` URL without a password.
-    Redis(String),
-}
-
-/// Why a store URL is refused.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreUrlError {
-    /// The scheme is none that this program knows.
-    #[error("must begin with file:, redis:// or rediss://")]
-    Scheme,
-    /// A password in the URL would stand in the configuration in the clear.
-    #[error("must not contain a password; put it into a file and name that in store.password_file")]
-    Password,
-    /// Not a URL.
-    #[error("is not a valid URL: {0}")]
-    Url(#[from] url::ParseError),
+    /// Redis.
+    Redis(RedisUrl),
 }
 
 impl FromStr for StoreUrl {
-    type Err = StoreUrlError;
+    type Err = RedisUrlError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if let Some(path) = text.strip_prefix("file:") {
-            return Ok(Self::File(path.into()));
+        match text.strip_prefix("file:") {
+            Some(path) => Ok(Self::File(path.into())),
+            None => text.parse().map(Self::Redis),
         }
-        if !text.starts_with("redis://") && !text.starts_with("rediss://") {
-            return Err(StoreUrlError::Scheme);
-        }
-        if url::Url::parse(text)?.password().is_some() {
-            return Err(StoreUrlError::Password);
-        }
-        Ok(Self::Redis(text.to_owned()))
     }
 }
 
@@ -51,7 +32,7 @@ impl fmt::Display for StoreUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => write!(f, "file:{}", path.display()),
-            Self::Redis(url) => f.write_str(url),
+            Self::Redis(url) => url.fmt(f),
         }
     }
 }
@@ -63,8 +44,14 @@ pub struct Settings {
     pub url: StoreUrl,
     /// File with the password of the Redis user named in the URL.
     pub password_file: Option<PathBuf>,
-    /// The roots that `rediss://` trusts in place of the public ones.
+    /// File with the password of the Sentinels, if they want one.
+    pub sentinel_password_file: Option<PathBuf>,
+    /// The roots that TLS trusts in place of the public ones.
     pub ca_file: Option<PathBuf>,
+    /// The certificate that is shown to Redis, and the key that it needs.
+    pub client_cert_file: Option<PathBuf>,
+    /// The key of the certificate.
+    pub client_key_file: Option<PathBuf>,
     /// Longest wait for one answer of Redis.
     pub timeout: Duration,
     /// Replicas that must have an intent or an outcome before it counts.
@@ -81,14 +68,23 @@ impl Settings {
             Some(redis) => redis,
         };
         let password_file = section.file("password_file");
-        if matches!(&url, StoreUrl::Redis(url) if names_a_user(url)) && password_file.is_none() {
+        if matches!(&url, StoreUrl::Redis(url) if url.names_user()) && password_file.is_none() {
             // Redis knows a user by its password only: without one, the client would be the default user.
             section.fault("password_file", "is missing; it holds the password of the user that store.url names");
+        }
+        let (client_cert_file, client_key_file) = (section.file("client_cert_file"), section.file("client_key_file"));
+        match (&client_cert_file, &client_key_file) {
+            (Some(_), None) => section.fault("client_key_file", "is missing; it holds the key of the certificate"),
+            (None, Some(_)) => section.fault("client_cert_file", "is missing; it holds the certificate of the key"),
+            _ => {}
         }
         let settings = Self {
             url,
             password_file,
+            sentinel_password_file: section.file("sentinel_password_file"),
             ca_file: section.file("ca_file"),
+            client_cert_file,
+            client_key_file,
             timeout: section.duration_or(
                 "timeout",
                 Duration::from_secs(2),
@@ -101,10 +97,6 @@ impl Settings {
     }
 }
 
-fn names_a_user(url: &str) -> bool {
-    url::Url::parse(url).is_ok_and(|url| !url.username().is_empty())
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -112,12 +104,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_redis_user_needs_its_password_lest_the_default_user_connects() {
+    fn what_needs_another_key_says_so() {
         for (text, wanted) in [
             ("url = \"redis://127.0.0.1:6379\"", None),
             ("url = \"redis://orgpass@127.0.0.1:6379\"\npassword_file = \"password\"", None),
             ("url = \"redis://orgpass@127.0.0.1:6379\"", Some("store.password_file")),
             ("url = \"rediss://orgpass@127.0.0.1:6379\"", Some("store.password_file")),
+            ("url = \"redis-cluster://orgpass@a,b\"", Some("store.password_file")),
+            ("client_cert_file = \"cert.pem\"", Some("store.client_key_file")),
+            ("client_key_file = \"key.pem\"", Some("store.client_cert_file")),
+            ("client_cert_file = \"cert.pem\"\nclient_key_file = \"key.pem\"", None),
         ] {
             let mut faults = Vec::new();
             Settings::read(Section::new("store", text.parse().unwrap(), Path::new("/etc"), &mut faults));

@@ -2,6 +2,7 @@
 //! in which order is decided by `procedure`; here it is carried out.
 
 mod alone;
+mod introspection;
 mod outcome;
 mod prepare;
 mod procedure;
@@ -70,7 +71,7 @@ pub struct Exchanger {
 }
 
 /// A generation, and what the engine wants to know with it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Obtained {
     /// The clear part of its record.
     pub head: Head,
@@ -113,17 +114,20 @@ impl Exchanger {
         self.obtain_having_learned(key, want, known, None).await
     }
 
-    /// As [`Exchanger::obtain`]; what this process has learned of the connection's sessions is written with the outcome,
-    /// see [`Head::idle`].
-    pub(super) async fn obtain_having_learned(
+    /// As [`Exchanger::obtain_having_learned`], for calls of this process: while the store is away, a session may be earned
+    /// for its own memory.
+    pub(super) async fn obtain_for_calls(
         &self,
         key: &ConnectionKey,
         want: Want,
         known: Option<Generation>,
         learned: Option<u32>,
     ) -> Result<Obtained, TokenError> {
-        let obtained = self.obtain_by_store(key, want, known, learned).await;
-        match obtained {
+        match self.obtain_having_learned(key, want, known, learned).await {
+            Ok(obtained) => {
+                self.prepare_to_be_alone(key, &obtained.head).await;
+                Ok(obtained)
+            }
             Err(error @ TokenError::Unavailable { reason: Unavailable::Store, .. })
                 if !matches!(want, Want::Ahead(_)) =>
             {
@@ -133,11 +137,13 @@ impl Exchanger {
                 self.alone.forget(key);
                 Err(error)
             }
-            obtained => obtained,
+            Err(error) => Err(error),
         }
     }
 
-    async fn obtain_by_store(
+    /// As [`Exchanger::obtain`]; what has been learned of the connection's sessions is written with the outcome, see
+    /// [`Head::idle`].
+    pub async fn obtain_having_learned(
         &self,
         key: &ConnectionKey,
         want: Want,
@@ -145,12 +151,10 @@ impl Exchanger {
         learned: Option<u32>,
     ) -> Result<Obtained, TokenError> {
         let stored = if want == Want::Any && known.is_none() { self.load(key).await? } else { None };
-        let obtained = match stored {
-            Some(stored) => stored,
-            None => Run::new(self, key, want, known, learned).finish().await?,
-        };
-        self.prepare_to_be_alone(key, &obtained.head).await;
-        Ok(obtained)
+        match stored {
+            Some(stored) => Ok(stored),
+            None => Run::new(self, key, want, known, learned).finish().await,
+        }
     }
 
     /// The stored generation, by one read; `None` if the connection has no session that may be used.

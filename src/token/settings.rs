@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::Limits;
 use crate::settings::Section;
 
 /// Settings of the token engine.
@@ -19,6 +20,8 @@ pub struct Settings {
     pub cooldown_max: Duration,
     /// Shortest session life that is refreshed ahead; shorter ones are left to the replay.
     pub refresh_ahead_min_life: Duration,
+    /// How many exchanges there may be.
+    pub limits: Limits,
 }
 
 impl Default for Settings {
@@ -30,6 +33,7 @@ impl Default for Settings {
             cooldown: Duration::from_secs(60),
             cooldown_max: Duration::from_secs(15 * 60),
             refresh_ahead_min_life: Duration::from_secs(60),
+            limits: Limits { in_flight: 512, per_host: 256, per_hour: 360 },
         }
     }
 }
@@ -50,9 +54,18 @@ impl Settings {
                 default.refresh_ahead_min_life,
                 Duration::from_millis(100)..=hour,
             ),
+            limits: Limits {
+                in_flight: count(&mut section, "max_exchanges", default.limits.in_flight),
+                per_host: count(&mut section, "max_exchanges_per_host", default.limits.per_host),
+                per_hour: count(&mut section, "max_exchanges_per_hour", default.limits.per_hour),
+            },
             ..default
         };
         section.finish();
         settings
     }
+}
+
+fn count(section: &mut Section<'_>, key: &'static str, default: u32) -> u32 {
+    u32::try_from(section.integer_or(key, u64::from(default), 1..=100_000)).expect("at most a hundred thousand")
 }

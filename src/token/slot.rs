@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwapOption, Guard};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::backoff::Backoff;
 use super::lifetime::Lifetime;
@@ -31,6 +31,8 @@ pub struct Slot {
     calls: AtomicU32,
     /// Set while something is to be cured by an accepted call, so that the warm path need not look under the lock.
     troubled: AtomicBool,
+    /// Notified when the connection is announced as changed.
+    news: Notify,
     state: Mutex<State>,
 }
 
@@ -64,6 +66,7 @@ impl Slot {
             session: ArcSwapOption::empty(),
             calls: AtomicU32::new(0),
             troubled: AtomicBool::new(false),
+            news: Notify::new(),
             state: Mutex::new(State {
                 flight: None,
                 status: Status::Pending,
@@ -105,6 +108,10 @@ impl Slot {
 
     pub(super) fn set_troubled(&self, troubled: bool) {
         self.troubled.store(troubled, Ordering::Relaxed);
+    }
+
+    pub(super) fn news(&self) -> &Notify {
+        &self.news
     }
 
     pub(super) fn set_session(&self, session: Option<Arc<Session>>) {

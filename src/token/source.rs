@@ -2,7 +2,6 @@
 //! own on the engine's runtime, one at a time for each connection; a caller that goes away cancels nothing.
 
 mod changes;
-mod introspection;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -15,7 +14,7 @@ use tokio_util::task::TaskTracker;
 
 use super::exchange::{Exchanger, Obtained};
 use super::slot::{Flight, FlightResult};
-use super::{Clock, Session, SessionSecret, Settings, Slot, TokenError, Unavailable, Want};
+use super::{AskHub, Clock, Session, SessionSecret, Settings, Slot, TokenError, Unavailable, Want};
 use crate::connection::{Cause, ConnectionKey, Generation, KeyRef, Status};
 use crate::metrics::TokenMetrics;
 use crate::salesforce::hosts::TrustedHosts;
@@ -32,6 +31,8 @@ pub struct Parts {
     pub settings: Settings,
     /// Gets generations.
     pub exchanger: Arc<Exchanger>,
+    /// Asks for generations, where this process cannot exchange; then it writes no status either.
+    pub ask_hub: Option<AskHub>,
     /// Where sessions are read and statuses written.
     pub store: Arc<dyn Store>,
     /// Makes instances of hosts.
@@ -238,10 +239,7 @@ impl TokenSource {
     }
 
     async fn fly(self, slot: Arc<Slot>, want: Want, sender: watch::Sender<Option<FlightResult>>) {
-        let known = slot.session().as_ref().map(|session| session.generation);
-        let learned = slot.state().lifetime.to_remember();
-        let obtained = self.0.parts.exchanger.obtain_having_learned(&slot.key, want, known, learned).await;
-        let result = match obtained {
+        let result = match self.obtain(&slot, want).await {
             Ok(obtained) => {
                 self.introspect(&slot, &obtained);
                 self.install(&slot, obtained)
@@ -261,6 +259,28 @@ impl TokenSource {
             state.flight = None;
         }
         sender.send_replace(Some(result));
+    }
+
+    async fn obtain(&self, slot: &Slot, want: Want) -> Result<Obtained, TokenError> {
+        let known = slot.session().as_ref().map(|session| session.generation);
+        let learned = slot.state().lifetime.to_remember();
+        match &self.0.parts.ask_hub {
+            None => self.0.parts.exchanger.obtain_for_calls(&slot.key, want, known, learned).await,
+            Some(ask_hub) => ask_hub.obtain(&slot.key, want, known, learned, slot.news()).await,
+        }
+    }
+
+    /// Asks how long a new session lives, if that is to be asked, in a task of its own.
+    fn introspect(&self, slot: &Arc<Slot>, obtained: &Obtained) {
+        if !self.0.parts.exchanger.may_introspect(obtained) {
+            return;
+        }
+        let (exchanger, slot, obtained) = (Arc::clone(&self.0.parts.exchanger), Arc::clone(slot), obtained.clone());
+        let ask = async move {
+            let Some(seconds) = exchanger.introspect(&slot.key, &obtained).await else { return };
+            note_life(&slot, obtained.session.generation, seconds);
+        };
+        self.0.flights.spawn_on(ask, &self.0.parts.runtime);
     }
 
     fn install(&self, slot: &Arc<Slot>, obtained: Obtained) -> FlightResult {
@@ -312,6 +332,9 @@ impl TokenSource {
         if let Some(first_code) = state.cooling(family, now) {
             return Err(refused_fresh(code.or(first_code)));
         }
+        if let Some(age) = refused.age(sent).filter(|_| !refused.was_refused_by(family)) {
+            self.0.parts.metrics.age_at_refusal.observe(age.as_secs_f64());
+        }
         if refused.was_fresh(sent) && !refused.was_accepted_by(family) {
             state.cool(family, code.clone(), now);
             slot.set_troubled(true);
@@ -354,10 +377,22 @@ impl TokenSource {
                 Some(cause) => tracing::warn!(connection = %slot.key, %status, %cause, "the org refuses a new token"),
                 None => tracing::info!(connection = %slot.key, %status, "the org accepts the token again"),
             }
-            if let Err(error) = source.0.parts.store.set_status(&slot.key, read, status, cause).await {
+            // Without grant keys it is the hub that sees for itself and says so.
+            let written = match &source.0.parts.ask_hub {
+                Some(ask_hub) => ask_hub.check(&slot.key, read).await,
+                None => source.0.parts.store.set_status(&slot.key, read, status, cause).await.map(drop),
+            };
+            if let Err(error) = written {
                 tracing::warn!(connection = %slot.key, %status, %error, "the status could not be written");
             }
         };
         self.0.flights.spawn_on(write, &self.0.parts.runtime);
+    }
+}
+
+/// Notes how long the session of this generation lives, as Salesforce said, if it is the one held.
+fn note_life(slot: &Slot, generation: Generation, seconds: u32) {
+    if let Some(held) = slot.session().as_ref().filter(|held| held.generation == generation) {
+        held.note_introspected(seconds);
     }
 }

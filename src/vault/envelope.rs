@@ -6,7 +6,8 @@ use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
 use zeroize::Zeroizing;
 
-use super::key_ring::{Key, KeyRing};
+use super::key::{KeyBytes, KeyId};
+use super::key_ring::KeyRing;
 use super::{OpenError, Purpose};
 use crate::connection::ConnectionKey;
 
@@ -28,6 +29,12 @@ impl Sealed {
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
+
+    /// The id of the key that it names, which is in the clear and not authentic before it is opened. `None` if it is
+    /// not an envelope of this version.
+    pub fn key_id(&self) -> Option<KeyId> {
+        parse(&self.0).map(|(id, ..)| id)
+    }
 }
 
 impl fmt::Debug for Sealed {
@@ -43,22 +50,27 @@ pub(super) fn push_prefixed(out: &mut Vec<u8>, field: &[u8]) {
     out.extend_from_slice(field);
 }
 
-pub(super) fn seal(ring: &KeyRing, purpose: Purpose, place: &ConnectionKey, plaintext: &[u8]) -> Sealed {
-    let key = ring.sealing();
+pub(super) fn seal(
+    ring: &KeyRing,
+    purpose: Purpose,
+    place: &ConnectionKey,
+    plaintext: &[u8],
+) -> Result<Sealed, OpenError> {
+    let (id, key) = ring.sealing(purpose, place.tenant()).ok_or(OpenError::OtherTenant)?;
     let mut nonce = [0; NONCE_BYTES];
     getrandom::fill(&mut nonce).expect("the operating system's random source works");
-    let aad = associated_data(&key.id, purpose, place);
+    let aad = associated_data(id, purpose, place);
     let payload = Payload { msg: plaintext, aad: &aad };
-    let ciphertext = cipher(key, purpose, place)
-        .encrypt(&Nonce::from(nonce), payload)
-        .expect("plaintexts are far below the limit of AES-GCM");
-    let mut bytes = Vec::with_capacity(2 + key.id.len() + NONCE_BYTES + ciphertext.len());
+    let ciphertext =
+        cipher(&key).encrypt(&Nonce::from(nonce), payload).expect("plaintexts are far below the limit of AES-GCM");
+    let id = id.as_str();
+    let mut bytes = Vec::with_capacity(2 + id.len() + NONCE_BYTES + ciphertext.len());
     bytes.push(VERSION);
-    bytes.push(u8::try_from(key.id.len()).expect("key ids have 8 characters"));
-    bytes.extend_from_slice(key.id.as_bytes());
+    bytes.push(u8::try_from(id.len()).expect("key ids have 8 characters"));
+    bytes.extend_from_slice(id.as_bytes());
     bytes.extend_from_slice(&nonce);
     bytes.extend_from_slice(&ciphertext);
-    Sealed(bytes)
+    Ok(Sealed(bytes))
 }
 
 pub(super) fn open(
@@ -67,31 +79,29 @@ pub(super) fn open(
     place: &ConnectionKey,
     sealed: &Sealed,
 ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
-    let [VERSION, id_length, rest @ ..] = sealed.as_bytes() else {
-        return Err(OpenError::Forged);
-    };
-    let (id, rest) = rest.split_at_checked(usize::from(*id_length)).ok_or(OpenError::Forged)?;
-    let (nonce, ciphertext) = rest.split_first_chunk::<NONCE_BYTES>().ok_or(OpenError::Forged)?;
-    if ciphertext.len() < TAG_BYTES {
-        return Err(OpenError::Forged);
-    }
-    let key = ring.find(id).ok_or(OpenError::UnknownKey)?;
-    let aad = associated_data(&key.id, purpose, place);
+    let (id, nonce, ciphertext) = parse(&sealed.0).ok_or(OpenError::Forged)?;
+    let missing = || if ring.covers(place.tenant()) { OpenError::UnknownKey(id) } else { OpenError::OtherTenant };
+    let key = ring.opening(id, purpose, place.tenant()).ok_or_else(missing)?;
+    let aad = associated_data(id, purpose, place);
     let payload = Payload { msg: ciphertext, aad: &aad };
-    cipher(key, purpose, place)
-        .decrypt(&Nonce::from(*nonce), payload)
-        .map(Zeroizing::new)
-        .map_err(|_| OpenError::Forged)
+    cipher(&key).decrypt(&Nonce::from(*nonce), payload).map(Zeroizing::new).map_err(|_| OpenError::Forged)
 }
 
-fn cipher(key: &Key, purpose: Purpose, place: &ConnectionKey) -> Aes256Gcm {
-    let derived = key.derive(purpose, place.tenant());
-    Aes256Gcm::new_from_slice(derived.as_ref()).expect("derived keys have 32 bytes")
+/// Key id, nonce and ciphertext with tag.
+fn parse(bytes: &[u8]) -> Option<(KeyId, &[u8; NONCE_BYTES], &[u8])> {
+    let [VERSION, id_length, rest @ ..] = bytes else { return None };
+    let (id, rest) = rest.split_at_checked(usize::from(*id_length))?;
+    let (nonce, ciphertext) = rest.split_first_chunk::<NONCE_BYTES>()?;
+    Some((KeyId::parse(id)?, nonce, ciphertext)).filter(|_| ciphertext.len() >= TAG_BYTES)
 }
 
-fn associated_data(key_id: &str, purpose: Purpose, place: &ConnectionKey) -> Vec<u8> {
+fn cipher(key: &KeyBytes) -> Aes256Gcm {
+    Aes256Gcm::new_from_slice(key.as_ref().as_ref()).expect("keys have 32 bytes")
+}
+
+fn associated_data(key_id: KeyId, purpose: Purpose, place: &ConnectionKey) -> Vec<u8> {
     let mut aad = vec![VERSION];
-    push_prefixed(&mut aad, key_id.as_bytes());
+    push_prefixed(&mut aad, key_id.as_str().as_bytes());
     push_prefixed(&mut aad, purpose.as_str().as_bytes());
     push_prefixed(&mut aad, place.tenant().as_bytes());
     // A missing user and an empty one must not read the same, whatever the name rules say.

@@ -14,8 +14,8 @@ use crate::world::{Seen, eventually};
 const LIMITS: &str = "/services/data/v67.0/limits";
 
 /// A folder with all that `serve` needs, and a simulated Salesforce.
-struct Site {
-    sim: Simulator,
+pub struct Site {
+    pub sim: Simulator,
     app: salesforce_sim::App,
     dir: tempfile::TempDir,
     proxy: std::net::SocketAddr,
@@ -23,7 +23,7 @@ struct Site {
 }
 
 impl Site {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         tokio::task::spawn_blocking(Self::build).await.unwrap()
     }
 
@@ -51,18 +51,18 @@ impl Site {
         site
     }
 
-    fn path(&self, name: &str) -> std::path::PathBuf {
+    pub fn path(&self, name: &str) -> std::path::PathBuf {
         self.dir.path().join(name)
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = orgpass(arguments);
         command.env("ORGPASS_CONFIG", self.path("orgpass.toml")).current_dir(self.dir.path());
         command
     }
 
     /// Runs a command to its end with this standard input.
-    fn run(&self, arguments: &[&str], input: &str) -> Output {
+    pub fn run(&self, arguments: &[&str], input: &str) -> Output {
         let mut child = self.command(arguments).stdin(Stdio::piped()).spawn().unwrap();
         child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
         let output = child.wait_with_output().unwrap();
@@ -72,7 +72,7 @@ impl Site {
     }
 
     /// Runs a command that must succeed, and gives what it printed.
-    fn done(&self, arguments: &[&str], input: &str) -> String {
+    pub fn done(&self, arguments: &[&str], input: &str) -> String {
         let output = self.run(arguments, input);
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{arguments:?}: {:?}: {errors}", output.status);
@@ -80,19 +80,19 @@ impl Site {
     }
 
     /// Starts `serve` and waits until it answers.
-    async fn serve(&self) -> Serve {
+    pub async fn serve(&self) -> Serve {
         let child = self.command(&["serve"]).spawn().unwrap();
         let serve = Serve(child);
         eventually("serve listens", async || tokio::net::TcpStream::connect(self.proxy).await.is_ok()).await;
         serve
     }
 
-    fn caller(&self) -> Caller {
+    pub fn caller(&self) -> Caller {
         Caller::new(self.proxy, self.seen.clone())
     }
 
     /// A new org's user, as the JSON that `connection import` reads.
-    fn authorization(&self, tenant: &str) -> (salesforce_sim::Org, String) {
+    pub fn authorization(&self, tenant: &str) -> (salesforce_sim::Org, String) {
         let org = self.sim.create_org(OrgOptions { name: tenant.to_owned(), ..OrgOptions::default() });
         let user = self.sim.create_user(&org, &format!("ana@{tenant}.example"));
         let tokens = self.sim.authorize(&self.app, &user);
@@ -104,7 +104,7 @@ impl Site {
         (org, input.to_string())
     }
 
-    fn search_for_secrets(&self) {
+    pub fn search_for_secrets(&self) {
         let said = self.seen.text();
         for secret in self.sim.secrets() {
             assert!(!said.contains(&secret), "a secret was printed");
@@ -113,15 +113,15 @@ impl Site {
 }
 
 /// A running `serve`; killed if a test leaves it running.
-struct Serve(Child);
+pub struct Serve(Child);
 
 impl Serve {
-    fn signal(&self, name: &str) {
+    pub fn signal(&self, name: &str) {
         let sent = Command::new("kill").args([name, &self.0.id().to_string()]).status().unwrap();
         assert!(sent.success());
     }
 
-    async fn ended(&mut self) -> ExitStatus {
+    pub async fn ended(&mut self) -> ExitStatus {
         let mut status = None;
         eventually("serve ends", async || {
             status = self.0.try_wait().unwrap();
@@ -157,7 +157,7 @@ fn free_address() -> std::net::SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
-fn code(output: &Output) -> i32 {
+pub fn code(output: &Output) -> i32 {
     output.status.code().unwrap()
 }
 

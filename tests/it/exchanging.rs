@@ -16,7 +16,7 @@ const CROWD: usize = 1000;
 const TOKEN_PATH: &str = "/services/oauth2/token";
 const IN_FLIGHT: &str = "orgpass_requests_in_flight";
 
-fn sends_nothing_twice(world: &World, exchanges: u64) {
+pub fn sends_nothing_twice(world: &World, exchanges: u64) {
     let sim = &world.sim;
     assert_eq!((sim.exchanges(), sim.spent_tokens_presented(), sim.simultaneous_uses()), (exchanges, 0, 0));
 }
@@ -180,13 +180,13 @@ fn stored_long_ago(redis: &RedisChild, connected: &Connected) {
 }
 
 /// As if the intent had been written a minute earlier than it was: old enough to be settled.
-fn age_intent(redis: &RedisChild, connected: &Connected) {
+pub fn age_intent(redis: &RedisChild, connected: &Connected) {
     edit_row(redis, "intent", connected, |intent| {
         intent["at"] = (intent["at"].as_u64().unwrap() - 60 * 1000).into();
     });
 }
 
-fn edit_row(redis: &RedisChild, kind: &str, connected: &Connected, edit: impl Fn(&mut serde_json::Value)) {
+pub fn edit_row(redis: &RedisChild, kind: &str, connected: &Connected, edit: impl Fn(&mut serde_json::Value)) {
     let name = format!("orgpass:{kind}:{{{}}}", connected.key.encode());
     let text: Vec<u8> = redis::cmd("GET").arg(&name).query(&mut redis.raw()).unwrap();
     let mut row = serde_json::from_slice(&text).unwrap();

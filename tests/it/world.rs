@@ -29,7 +29,7 @@ const POLL: Duration = Duration::from_millis(5);
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub use prometheus_text::series;
-pub use redis::Redis;
+pub use redis::{Redis, documented_rules};
 
 /// Bytes that came out of Orgpass.
 #[derive(Clone, Default)]
@@ -168,14 +168,49 @@ impl World {
             Some(tokio::task::spawn_blocking(move || App::start(&config, Box::new(log)).unwrap()).await.unwrap());
     }
 
+    /// Starts Orgpass again on this Redis, with the configuration that it had.
+    pub async fn start_again_on(&mut self, redis: &RedisChild) {
+        assert_eq!(self.config.store.url, redis.url().parse().unwrap());
+        self.orgpass = Some(self.beside(|_| {}).await);
+    }
+
     /// Writes a new key into a key file, and gives back what stood there.
     pub fn replace_key(&mut self, file: &str) -> String {
+        let old = self.key_lines(file).join("\n");
         let line = new_key_line().to_string();
-        self.keys.push(line.clone());
-        let path = self.dir.path().join(file);
-        let old = std::fs::read_to_string(&path).unwrap();
-        std::fs::write(path, line).unwrap();
+        self.write_keys(file, &[line]);
         old
+    }
+
+    /// The lines of a key file.
+    pub fn key_lines(&self, file: &str) -> Vec<String> {
+        let text = std::fs::read_to_string(self.dir.path().join(file)).unwrap();
+        text.lines().map(str::to_owned).collect()
+    }
+
+    /// Writes a key file, whose keys are searched for like every secret.
+    pub fn write_keys(&mut self, file: &str, lines: &[String]) {
+        self.keys.extend_from_slice(lines);
+        // In one step, so that no reader meets half of it.
+        let new = self.dir.path().join("keys.new");
+        std::fs::write(&new, lines.join("\n")).unwrap();
+        std::fs::rename(new, self.dir.path().join(file)).unwrap();
+    }
+
+    /// Ends Orgpass at once: what it was doing is cut off.
+    pub async fn kill(&mut self) {
+        let orgpass = self.orgpass.take().unwrap();
+        tokio::task::spawn_blocking(|| drop(orgpass)).await.unwrap();
+    }
+
+    /// Another Orgpass with the world's configuration changed, on the world's store.
+    pub async fn beside(&self, change: impl FnOnce(&mut toml::Table)) -> App {
+        let mut table: toml::Table =
+            std::fs::read_to_string(self.dir.path().join("orgpass.toml")).unwrap().parse().unwrap();
+        change(&mut table);
+        let config = Config::from_toml(&table.to_string(), self.dir.path()).unwrap();
+        let log = self.log.clone();
+        tokio::task::spawn_blocking(move || App::start(&config, Box::new(log)).unwrap()).await.unwrap()
     }
 
     /// The events of all worlds that name this; events are looked for by a tenant's name, so use one of its own.
@@ -321,7 +356,8 @@ impl World {
 
     fn search_for_secrets(&self) {
         let mut secrets = self.sim.secrets();
-        secrets.extend(self.keys.iter().map(|line| line.split_once(':').unwrap().1.to_owned()));
+        // The last field, of derived keys too.
+        secrets.extend(self.keys.iter().map(|line| line.rsplit_once(':').unwrap().1.to_owned()));
         // Each line of a private key is worth a search of its own.
         let is_of_key = |line: &&str| line.len() >= 32 && !line.starts_with('-') && !line.contains(' ');
         secrets.extend(AppKey::first().private_key.lines().filter(is_of_key).map(str::to_owned));
@@ -331,7 +367,7 @@ impl World {
                 redis.dump()
             }
             (None, StoreUrl::File(path)) => std::fs::read(path).unwrap(),
-            (None, StoreUrl::Redis(url)) => redis::everything_at(url),
+            (None, StoreUrl::Redis(url)) => redis::everything_at(url.as_str()),
         };
         let places = [
             ("the access log", self.log.text().into_bytes()),

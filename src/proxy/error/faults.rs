@@ -192,16 +192,18 @@ pub enum Unavailable {
     Exchange,
     /// Salesforce limits logins for now.
     RateLimited,
+    /// The process asks a hub for tokens, and there is none.
+    NoHub,
 }
 
 impl Unavailable {
     /// Every reason, for tables.
-    pub const ALL: [Self; 4] = [Self::Store, Self::Record, Self::Exchange, Self::RateLimited];
+    pub const ALL: [Self; 5] = [Self::Store, Self::Record, Self::Exchange, Self::RateLimited, Self::NoHub];
 
     /// When sending again may help.
     pub fn retry_after(self) -> Duration {
         Duration::from_secs(match self {
-            Self::Store | Self::Exchange => 5,
+            Self::Store | Self::Exchange | Self::NoHub => 5,
             // Somebody must look first.
             Self::Record => 30,
             Self::RateLimited => 300,
@@ -220,6 +222,9 @@ impl Unavailable {
             }
             Self::RateLimited => {
                 "Salesforce allows no further logins of this user for now. The request was not carried out: send it again later."
+            }
+            Self::NoHub => {
+                "This connection needs a new session, and no hub is running that could fetch it. The request was not carried out: send it again later."
             }
         }
     }

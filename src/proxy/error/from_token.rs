@@ -13,9 +13,8 @@ impl From<TokenError> for ProxyError {
                 token::Unavailable::Store | token::Unavailable::RolledBack => Unavailable::Store,
                 token::Unavailable::Record => Unavailable::Record,
                 token::Unavailable::RateLimited => Unavailable::RateLimited,
-                token::Unavailable::TokenEndpoint | token::Unavailable::Busy | token::Unavailable::NoHub => {
-                    Unavailable::Exchange
-                }
+                token::Unavailable::NoHub => Unavailable::NoHub,
+                token::Unavailable::TokenEndpoint | token::Unavailable::Busy => Unavailable::Exchange,
             }),
         }
     }

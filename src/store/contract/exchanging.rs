@@ -176,6 +176,24 @@ pub(super) async fn a_grant_that_spends_nothing_commits_within_its_epoch(place: 
     assert_eq!(store.commit(&acme(), &other).await.unwrap(), Committed::Superseded);
 }
 
+pub(super) async fn a_commit_never_leads_back_to_an_older_generation(place: &Place) {
+    let store = &*place.store;
+    let first = connect(store, &acme(), "rt-1").await;
+    // Without rotation the fingerprint is the same for good.
+    let (early, late) = (rotation(first, "rt-1", "rt-1"), rotation(first, "rt-1", "rt-1"));
+    let third = rotation(first.next(), "rt-1", "rt-1");
+    assert_eq!(store.commit(&acme(), &early).await.unwrap(), Committed::Stored);
+    assert_eq!(store.commit(&acme(), &third).await.unwrap(), Committed::Stored);
+    for spent in [late.spent.clone(), None] {
+        let late = Commit { spent, ..late.clone() };
+        assert_eq!(store.commit(&acme(), &late).await.unwrap(), Committed::Superseded, "its generation is past");
+        let equal = Commit { head: third.head.clone(), ..late };
+        assert_eq!(store.commit(&acme(), &equal).await.unwrap(), Committed::Superseded, "as many are as new");
+    }
+    assert_eq!(store.commit(&acme(), &early).await.unwrap(), Committed::Stored, "known as done");
+    assert_eq!(read_record(store, &acme()).await.session, Some(third.session));
+}
+
 pub(super) async fn a_refresh_token_leads_to_its_connection(place: &Place) {
     let store = &*place.store;
     let mut generation = connect(store, &acme(), "rt-0").await;

@@ -1,5 +1,7 @@
 //! Any sequence of operations does the same to every store: the rules are written twice, in Rust and in Lua.
 
+use std::cell::Cell;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -11,7 +13,7 @@ const CASES: u32 = 64;
 #[derive(Clone, Debug)]
 enum Step {
     Put { key: usize, token: Option<usize>, epoch: usize, over: Over, session: bool },
-    Commit { key: usize, attempt: usize, epoch: usize, spent: Option<usize>, next: usize, status: usize },
+    Commit { key: usize, attempt: usize, epoch: usize, spent: Option<usize>, next: usize, status: usize, late: u64 },
     Intent { key: usize, owner: usize, at: At, attempt: usize, replaces: Option<usize> },
     ClearIntent { key: usize, attempt: usize },
     TakeLease { key: usize, owner: usize },
@@ -44,8 +46,8 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         3 => (key.clone(), proptest::option::weighted(0.9, token.clone()), epoch.clone(), over, any::<bool>())
             .prop_map(|(key, token, epoch, over, session)| Step::Put { key, token, epoch, over, session }),
-        5 => (key.clone(), attempt.clone(), epoch, proptest::option::weighted(0.8, token.clone()), token, status.clone())
-            .prop_map(|(key, attempt, epoch, spent, next, status)| Step::Commit { key, attempt, epoch, spent, next, status }),
+        5 => (key.clone(), attempt.clone(), epoch, proptest::option::weighted(0.8, token.clone()), token, status.clone(), 0..2u64)
+            .prop_map(|(key, attempt, epoch, spent, next, status, late)| Step::Commit { key, attempt, epoch, spent, next, status, late }),
         4 => (key.clone(), owner.clone(), at(), attempt.clone(), proptest::option::of(attempt.clone()))
             .prop_map(|(key, owner, at, attempt, replaces)| Step::Intent { key, owner, at, attempt, replaces }),
         1 => (key.clone(), attempt).prop_map(|(key, attempt)| Step::ClearIntent { key, attempt }),
@@ -109,9 +111,9 @@ impl World {
                     put => format!("{put:?}"),
                 }
             }
-            Step::Commit { key, attempt, epoch, spent, next, status } => {
+            Step::Commit { key, attempt, epoch, spent, next, status, late } => {
                 let present = self.generation(store, key, At::Present).await;
-                let read = Generation { number: present.number, ..self.epochs[epoch] };
+                let read = Generation { number: present.number - late.min(present.number), ..self.epochs[epoch] };
                 let mut commit = rotation(read, "", &self.token(next));
                 commit.spent = spent.map(|spent| fingerprint(&self.token(spent)));
                 commit.attempt = self.attempts[attempt].clone();
@@ -177,6 +179,19 @@ impl World {
     }
 }
 
+/// The events after the last one seen, without what is each store's own.
+async fn events_since(store: &dyn Store, last: &mut Option<String>) -> String {
+    let mut told = String::new();
+    loop {
+        let events = store.events(last.as_deref(), 100).await.unwrap();
+        let Some(newest) = events.last() else { return told };
+        *last = Some(newest.id.clone());
+        for event in events {
+            told += &format!("{:?} {:?} {:?}\n", event.key, event.before, event.after);
+        }
+    }
+}
+
 fn timeless(head: Head) -> Head {
     Head { since: StoreTime(0), stored: StoreTime(0), ..head }
 }
@@ -185,6 +200,7 @@ fn timeless(head: Head) -> Head {
 fn any_sequence_of_operations_does_the_same_to_every_store() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let places = runtime.block_on(async { [Place::embedded(), Place::redis()] });
+    let last = [Cell::new(None), Cell::new(None)];
     let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(CASES));
     let outcome = runner.run(&proptest::collection::vec(step(), 1..40), |steps| {
         runtime.block_on(async {
@@ -196,6 +212,13 @@ fn any_sequence_of_operations_does_the_same_to_every_store() {
                 let left = (world.state(&*embedded.store).await, world.state(&*redis.store).await);
                 prop_assert_eq!(left.0, left.1, "after step {} {:?}", number, step);
             }
+            let mut told = [String::new(), String::new()];
+            for number in 0..2 {
+                let mut cursor = last[number].take();
+                told[number] = events_since(&*places[number].store, &mut cursor).await;
+                last[number].set(cursor);
+            }
+            prop_assert_eq!(&told[0], &told[1]);
             Ok(())
         })
     });

@@ -5,8 +5,9 @@ use redb::{ReadTransaction, ReadableTable, Table, TableDefinition, WriteTransact
 
 use super::damage;
 use crate::connection::ConnectionKey;
+use crate::store::stored_event::StoredEvent;
 use crate::store::stored_head::{self, StoredHead};
-use crate::store::{Fingerprint, Intent, StoreError};
+use crate::store::{Fingerprint, Intent, StoreError, StoreTime};
 use crate::vault::Sealed;
 
 type Bytes = TableDefinition<'static, &'static str, &'static [u8]>;
@@ -17,6 +18,12 @@ pub(super) const SESSION: Bytes = TableDefinition::new("session");
 pub(super) const GRANT: Bytes = TableDefinition::new("grant");
 pub(super) const INTENT: Bytes = TableDefinition::new("intent");
 pub(super) const FINGERPRINT: Text = TableDefinition::new("fingerprint");
+/// When each connection is due, in milliseconds of the store's clock.
+pub(super) const DUE: TableDefinition<'static, &'static str, u64> = TableDefinition::new("due");
+/// The same in the order of time, so that what is due is one short range.
+pub(super) const DUE_ORDER: TableDefinition<'static, (u64, &'static str), ()> = TableDefinition::new("due order");
+/// Events in the order in which they were written, each with its time.
+pub(super) const EVENT: TableDefinition<'static, u64, (u64, &'static [u8])> = TableDefinition::new("event");
 
 /// Every table, open for one write.
 pub(super) struct Tables<'t> {
@@ -25,6 +32,9 @@ pub(super) struct Tables<'t> {
     grant: Table<'t, &'static str, &'static [u8]>,
     intent: Table<'t, &'static str, &'static [u8]>,
     fingerprint: Table<'t, &'static str, &'static str>,
+    pub(super) due: Table<'t, &'static str, u64>,
+    pub(super) due_order: Table<'t, (u64, &'static str), ()>,
+    pub(super) event: Table<'t, u64, (u64, &'static [u8])>,
 }
 
 impl<'t> Tables<'t> {
@@ -36,6 +46,9 @@ impl<'t> Tables<'t> {
             grant: transaction.open_table(GRANT).map_err(damage)?,
             intent: transaction.open_table(INTENT).map_err(damage)?,
             fingerprint: transaction.open_table(FINGERPRINT).map_err(damage)?,
+            due: transaction.open_table(DUE).map_err(damage)?,
+            due_order: transaction.open_table(DUE_ORDER).map_err(damage)?,
+            event: transaction.open_table(EVENT).map_err(damage)?,
         })
     }
 
@@ -51,7 +64,8 @@ impl<'t> Tables<'t> {
         row.map(|row| stored_head::parse_intent(key, row.value())).transpose()
     }
 
-    /// Writes the clear row and lists the connection under its fingerprints, and no longer under those of `old` only.
+    /// Writes the clear row, lists the connection under its fingerprints and no longer under those of `old` only, and
+    /// leaves an event if its state is another one now.
     pub(super) fn set_head(
         &mut self,
         key: &ConnectionKey,
@@ -65,7 +79,9 @@ impl<'t> Tables<'t> {
                 self.drop_fingerprint(&name, gone)?;
             }
         }
-        self.note_fingerprints(key, new)
+        self.note_fingerprints(key, new)?;
+        // A state that is new began with this write.
+        self.tell(StoredEvent::of(key, old, Some(new)), new.head.since)
     }
 
     /// Notes that the connection was seen with its tokens, last of all that were.
@@ -75,6 +91,16 @@ impl<'t> Tables<'t> {
             self.fingerprint.insert(fingerprint.as_str(), name.as_str()).map_err(damage)?;
         }
         Ok(())
+    }
+
+    /// The sealed session and grant.
+    pub(super) fn sealed(&self, key: &ConnectionKey) -> Result<(Option<Sealed>, Option<Sealed>), StoreError> {
+        let name = key.encode();
+        let read = |table: &Table<'_, &'static str, &'static [u8]>| {
+            let row = table.get(name.as_str()).map_err(damage)?;
+            Ok::<_, StoreError>(row.map(|row| Sealed::from_bytes(row.value().to_vec())))
+        };
+        Ok((read(&self.session)?, read(&self.grant)?))
     }
 
     /// Writes the sealed session, or removes it.
@@ -107,7 +133,12 @@ impl<'t> Tables<'t> {
     }
 
     /// Removes everything of a connection; `old` is its clear row if that can be read.
-    pub(super) fn remove(&mut self, key: &ConnectionKey, old: Option<&StoredHead>) -> Result<(), StoreError> {
+    pub(super) fn remove(
+        &mut self,
+        key: &ConnectionKey,
+        old: Option<&StoredHead>,
+        now: StoreTime,
+    ) -> Result<(), StoreError> {
         let name = key.encode();
         for fingerprint in old.into_iter().flat_map(StoredHead::fingerprints) {
             self.drop_fingerprint(&name, fingerprint)?;
@@ -115,7 +146,7 @@ impl<'t> Tables<'t> {
         for table in [&mut self.status, &mut self.session, &mut self.grant, &mut self.intent] {
             table.remove(name.as_str()).map_err(damage)?;
         }
-        Ok(())
+        self.tell(StoredEvent::of(key, old, None), now)
     }
 
     // Another connection may have been seen with the token since; its entry stays.

@@ -11,9 +11,10 @@ use super::tables::Tables;
 use crate::connection::{Cause, ConnectionKey, Generation, Status};
 use crate::store::stored_head::{Done, StoredHead};
 use crate::store::{
-    AttemptId, Commit, Committed, Fingerprint, Intent, IntentWrite, NewRecord, Owner, Put, PutWhen, StoreError,
-    StoreTime,
+    AttemptId, Commit, Committed, Fingerprint, Intent, IntentWrite, NewRecord, Owner, Put, PutWhen, Resealed,
+    StoreError, StoreTime,
 };
+use crate::vault::Sealed;
 
 /// Who holds which lease until when, by the process's own steady clock.
 #[derive(Debug, Default)]
@@ -89,7 +90,8 @@ impl Write<'_> {
             if old.knows(&commit.attempt) {
                 tables.note_fingerprints(key, &old)?;
             } else {
-                if commit.spent.is_some() && commit.spent != old.head.fingerprint {
+                let is_late = commit.head.generation.number <= old.head.generation.number;
+                if is_late || (commit.spent.is_some() && commit.spent != old.head.fingerprint) {
                     return Ok(Committed::Superseded);
                 }
                 let mut new = StoredHead::over(Some(&old), commit.head, self.now);
@@ -163,21 +165,55 @@ impl Write<'_> {
     pub(super) fn remove(self, key: &ConnectionKey, at: Option<Generation>) -> Result<bool, StoreError> {
         let removed = self.transaction(|tables| {
             let old = match tables.head(key) {
-                Ok(None) => return Ok(false),
+                Ok(None) => {
+                    tables.unschedule(key)?;
+                    return Ok(false);
+                }
                 Ok(Some(old)) if at.is_some_and(|at| at != old.head.generation) => return Ok(false),
                 Ok(Some(old)) => Some(old),
                 // What is corrupt must be removable, or its connection could never be made again.
                 Err(StoreError::Corrupt(..)) if at.is_none() => None,
                 Err(error) => return Err(error),
             };
-            tables.remove(key, old.as_ref())?;
+            tables.remove(key, old.as_ref(), self.now)?;
+            tables.unschedule(key)?;
             Ok(true)
         })?;
         self.announce_if(removed, key);
         Ok(removed)
     }
 
-    fn transaction<T>(&self, job: impl FnOnce(&mut Tables<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    pub(super) fn reseal(
+        self,
+        key: &ConnectionKey,
+        session: Option<Resealed>,
+        grant: Option<Resealed>,
+    ) -> Result<bool, StoreError> {
+        self.transaction(|tables| {
+            let (present_session, present_grant) = tables.sealed(key)?;
+            // Found as it was to be: an earlier try did it.
+            let as_read = |resealed: &Option<Resealed>, present: Option<&Sealed>| match resealed {
+                Some(Resealed { old, new }) => present == Some(old) || present == Some(new),
+                None => true,
+            };
+            if !as_read(&session, present_session.as_ref()) || !as_read(&grant, present_grant.as_ref()) {
+                return Ok(false);
+            }
+            if let Some(session) = session {
+                tables.set_session(key, Some(&session.new))?;
+            }
+            if let Some(grant) = grant {
+                tables.set_grant(key, &grant.new)?;
+            }
+            Ok(true)
+        })
+    }
+
+    /// Runs a job in one durable transaction.
+    pub(super) fn transaction<T>(
+        &self,
+        job: impl FnOnce(&mut Tables<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         let transaction = self.database.begin_write().map_err(damage)?;
         // An error drops the transaction, which undoes it.
         let outcome = job(&mut Tables::open(&transaction)?)?;

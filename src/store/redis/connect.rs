@@ -1,141 +1,128 @@
-//! The way to Redis: one shared connection for short commands, made when first needed and made anew when it is lost.
+//! How to be let in: the address, user, password and certificates with which a connection to a server is made.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use arc_swap::ArcSwap;
-use redis::aio::{ConnectionLike, ConnectionManager, ConnectionManagerConfig};
 use redis::{
-    AsyncConnectionConfig, Client, FromRedisValue, IntoConnectionInfo, ProtocolVersion, RedisResult, TlsCertificates,
+    AsyncConnectionConfig, Client, ClientTlsConfig, ConnectionAddr, ConnectionInfo, IntoConnectionInfo,
+    ProtocolVersion, RedisConnectionInfo, RedisResult, TlsCertificates,
 };
 
-use super::errors::{explain, too_old, wants_new_connection};
+use super::errors::explain;
 use crate::secret::Secret;
-use crate::store::{Settings, StoreError};
+use crate::store::StoreError;
+use crate::store::redis_url::RedisUrl;
 
-/// The oldest major version: function flags, `ZRANGE ... BYLEX` and ACL rules for subcommands are taken for granted.
-const OLDEST_VERSION: u32 = 7;
-/// Shortest time between two replacements of the shared connection.
-const REPLACE_PAUSE: Duration = Duration::from_secs(1);
+/// What a store in Redis needs beyond its settings: the contents of the files that they name.
+#[derive(Default)]
+pub struct Access {
+    /// The password of the user that the URL names.
+    pub password: Option<Secret<String>>,
+    /// The password of the Sentinels.
+    pub sentinel_password: Option<Secret<String>>,
+    /// The only roots that TLS trusts, in PEM; the public ones if there are none.
+    pub ca_pem: Option<Vec<u8>>,
+    /// The certificate that is shown to servers, in PEM.
+    pub client_cert_pem: Option<Vec<u8>>,
+    /// Its key, in PEM.
+    pub client_key_pem: Option<Secret<Vec<u8>>>,
+}
 
-/// Makes the client; nothing is sent yet.
-pub(super) fn client(
-    settings: &Settings,
-    password: Option<&Secret<String>>,
-    ca_pem: Option<Vec<u8>>,
-) -> Result<Client, StoreError> {
-    let info = settings.url.to_string().into_connection_info().map_err(|error| explain(&error))?;
-    // RESP3 lets announcements come over a connection that can still be asked whether it lives.
-    let mut access = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3).set_skip_set_lib_name();
-    if let Some(password) = password {
-        access = access.set_password(password.expose());
-    }
-    let tcp = info.tcp_settings().clone().set_nodelay(true);
-    let info = info.set_redis_settings(access).set_tcp_settings(tcp);
-    match ca_pem {
-        Some(pem) => {
-            Client::build_with_tls(info, TlsCertificates { client_tls: None, root_cert: Some(pem) }).map_err(|_| {
-                StoreError::Refused("store.ca_file must hold PEM certificates, for a rediss:// URL".to_owned())
-            })
+/// A server's host and port.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Address {
+    pub(super) host: String,
+    pub(super) port: u16,
+}
+
+/// Makes clients for any server of one kind. Nothing is sent by that.
+pub(super) struct Door {
+    template: ConnectionInfo,
+    certificates: Option<TlsCertificates>,
+    // Those that the URL names.
+    pub(super) addresses: Vec<Address>,
+}
+
+impl Door {
+    /// The door of the servers that hold the data, or of the Sentinels, as the URL has them.
+    pub(super) fn new(url: &RedisUrl, access: &Access, of_sentinels: bool) -> Result<Self, StoreError> {
+        let infos = url.servers.iter().map(|server| server.as_str().into_connection_info());
+        let infos = infos.collect::<RedisResult<Vec<ConnectionInfo>>>().map_err(|error| explain(&error))?;
+        let addresses = infos.iter().filter_map(|info| address(info.addr())).collect();
+        let info =
+            infos.into_iter().next().ok_or_else(|| StoreError::Refused("store.url names no server".to_owned()))?;
+        let (mut settings, password) = if of_sentinels {
+            // They know users of their own, if any.
+            (RedisConnectionInfo::default(), &access.sentinel_password)
+        } else {
+            (info.redis_settings().clone(), &access.password)
+        };
+        if let Some(password) = password {
+            settings = settings.set_password(password.expose());
         }
-        None => Client::open(info).map_err(|error| explain(&error)),
+        // RESP3 lets announcements come over a connection that can still be asked whether it lives.
+        let settings = settings.set_protocol(ProtocolVersion::RESP3).set_skip_set_lib_name();
+        let tcp = info.tcp_settings().clone().set_nodelay(true);
+        let door = Self {
+            template: info.set_redis_settings(settings).set_tcp_settings(tcp),
+            certificates: certificates(access)?,
+            addresses,
+        };
+        for address in &door.addresses {
+            door.client(address).map_err(|_| bad_certificates())?;
+        }
+        Ok(door)
     }
+
+    /// A client for one server.
+    pub(super) fn client(&self, address: &Address) -> RedisResult<Client> {
+        let Address { host, port } = address.clone();
+        let with_tls = matches!(self.template.addr(), ConnectionAddr::TcpTls { .. });
+        let address = if with_tls {
+            ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None }
+        } else {
+            ConnectionAddr::Tcp(host, port)
+        };
+        let info = self.template.clone().set_addr(address);
+        match &self.certificates {
+            Some(certificates) => Client::build_with_tls(info, certificates.clone()),
+            None => Client::open(info),
+        }
+    }
+}
+
+fn address(address: &ConnectionAddr) -> Option<Address> {
+    match address {
+        ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => {
+            Some(Address { host: host.clone(), port: *port })
+        }
+        _ => None,
+    }
+}
+
+fn certificates(access: &Access) -> Result<Option<TlsCertificates>, StoreError> {
+    // The library takes a file without any for an empty list.
+    let is_pem = |pem: &Vec<u8>| memchr::memmem::find(pem, b"-----BEGIN CERTIFICATE-----").is_some();
+    if ![&access.ca_pem, &access.client_cert_pem].into_iter().flatten().all(is_pem) {
+        return Err(bad_certificates());
+    }
+    let client_tls = match (&access.client_cert_pem, &access.client_key_pem) {
+        (Some(cert), Some(key)) => {
+            Some(ClientTlsConfig { client_cert: cert.clone(), client_key: key.expose().clone() })
+        }
+        _ => None,
+    };
+    let root_cert = access.ca_pem.clone();
+    Ok((client_tls.is_some() || root_cert.is_some()).then_some(TlsCertificates { client_tls, root_cert }))
+}
+
+fn bad_certificates() -> StoreError {
+    StoreError::Refused(
+        "store.ca_file, client_cert_file and client_key_file must hold PEM, for a URL that begins with rediss"
+            .to_owned(),
+    )
 }
 
 /// Time-outs for a connection of its own.
 pub(super) fn own_connection(timeout: Duration, response: Duration) -> AsyncConnectionConfig {
     AsyncConnectionConfig::new().set_connection_timeout(Some(timeout)).set_response_timeout(Some(response))
-}
-
-/// The shared connection.
-pub(super) struct Link {
-    client: Client,
-    timeout: Duration,
-    current: ArcSwap<Current>,
-    right_version: AtomicBool,
-}
-
-struct Current {
-    manager: ConnectionManager,
-    since: Instant,
-}
-
-impl Link {
-    pub(super) fn new(client: Client, timeout: Duration) -> Result<Self, StoreError> {
-        let current = Arc::new(Current::new(&client, timeout)?);
-        Ok(Self { client, timeout, current: ArcSwap::from(current), right_version: AtomicBool::new(false) })
-    }
-
-    /// Runs one or more commands on the shared connection.
-    pub(super) async fn run<T>(
-        &self,
-        commands: impl AsyncFnOnce(&mut ConnectionManager) -> RedisResult<T>,
-    ) -> Result<T, StoreError> {
-        let current = self.current.load_full();
-        let mut connection = current.manager.clone();
-        let mut outcome = Ok(());
-        if !self.right_version.load(Ordering::Relaxed) {
-            match check_version(&mut connection).await {
-                Ok(checked) => {
-                    checked?;
-                    self.right_version.store(true, Ordering::Relaxed);
-                }
-                Err(error) => outcome = Err(error),
-            }
-        }
-        let outcome = match outcome {
-            Ok(()) => commands(&mut connection).await,
-            Err(error) => Err(error),
-        };
-        outcome.map_err(|error| {
-            if wants_new_connection(&error) {
-                self.replace(&current);
-            }
-            explain(&error)
-        })
-    }
-
-    /// Runs one command.
-    pub(super) async fn query<T: FromRedisValue>(&self, command: &redis::Cmd) -> Result<T, StoreError> {
-        self.run(async |connection| command.query_async(connection).await).await
-    }
-
-    /// Runs a pipeline.
-    pub(super) async fn pipeline<T: FromRedisValue>(&self, pipeline: &redis::Pipeline) -> Result<T, StoreError> {
-        self.run(async |connection| pipeline.query_async(connection).await).await
-    }
-
-    // The library replaces connections that break, but keeps for good one that could not log in.
-    fn replace(&self, failed: &Arc<Current>) {
-        if failed.since.elapsed() < REPLACE_PAUSE {
-            return;
-        }
-        if let Ok(new) = Current::new(&self.client, self.timeout) {
-            self.current.compare_and_swap(failed, Arc::new(new));
-        }
-    }
-}
-
-impl Current {
-    fn new(client: &Client, timeout: Duration) -> Result<Self, StoreError> {
-        // Retries are the callers', who know how long they can wait.
-        let config = ConnectionManagerConfig::new()
-            .set_connection_timeout(Some(timeout))
-            .set_response_timeout(Some(timeout))
-            .set_number_of_retries(0);
-        let manager = client.get_connection_manager_lazy(config).map_err(|error| explain(&error))?;
-        Ok(Self { manager, since: Instant::now() })
-    }
-}
-
-/// Asks for the server's version. `HELLO` needs no right, unlike `INFO`.
-pub(super) async fn check_version(connection: &mut impl ConnectionLike) -> RedisResult<Result<(), StoreError>> {
-    let hello: std::collections::HashMap<String, redis::Value> = redis::cmd("HELLO").query_async(connection).await?;
-    let version = hello.get("version").map(redis::from_redis_value_ref::<String>).transpose()?.unwrap_or_default();
-    let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
-    Ok(match major {
-        Some(major) if major >= OLDEST_VERSION => Ok(()),
-        _ => Err(too_old(&version)),
-    })
 }

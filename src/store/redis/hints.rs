@@ -1,28 +1,37 @@
-//! Index, fingerprints and announcements. They live in other Cluster slots than the record, so no script can keep them
+//! Index, fingerprints, events and announcements. They live in other Cluster slots than the record, so no script can keep them
 //! true: they are written after it, believed only after a look at it, and put right where they are found wrong.
 
-use super::RedisStore;
 use super::keys::{self, CHANGES, INDEX, Keys};
 use super::scripts::{self, Rows};
+use redis::Value;
+
+use super::RedisStore;
 use crate::connection::ConnectionKey;
 use crate::store::listing::{self, Range};
+use crate::store::stored_event::StoredEvent;
 use crate::store::stored_head::StoredHead;
 use crate::store::{Fingerprint, Page, StoreError};
 
 impl RedisStore {
-    /// Follows a write: lists the connection, or no longer, under its name and fingerprints, and announces it.
-    pub(super) async fn follow(&self, keys: &Keys, rows: &Rows) -> Result<(), StoreError> {
-        let mut pipeline = redis::pipe();
+    /// Follows a write: lists the connection, or no longer, under its name and fingerprints, tells of the event, if it
+    /// was one, and announces the connection.
+    pub(super) async fn follow(&self, keys: &Keys, rows: &Rows, event: Option<&StoredEvent>) -> Result<(), StoreError> {
+        let mut hints = Vec::new();
         if let Some(new) = &rows.new {
-            pipeline.cmd("ZADD").arg(INDEX).arg(0).arg(&keys.tag).ignore();
+            hints.push((INDEX.to_owned(), redis::cmd("ZADD").arg(INDEX).arg(0).arg(&keys.tag).take()));
             for known in new.fingerprints() {
-                pipeline.cmd("SET").arg(keys::fingerprint(known)).arg(&keys.tag).ignore();
+                let name = keys::fingerprint(known);
+                hints.push((name.clone(), redis::cmd("SET").arg(name).arg(&keys.tag).take()));
             }
         }
-        pipeline.cmd("PUBLISH").arg(CHANGES).arg(&keys.tag).ignore();
-        self.link.pipeline::<()>(&pipeline).await?;
+        if let Some(event) = event {
+            self.add_event(event).await?;
+        }
+        hints.push((CHANGES.to_owned(), redis::cmd("PUBLISH").arg(CHANGES).arg(&keys.tag).take()));
+        self.link.queries::<Value>(&hints).await?;
         if rows.new.is_none() {
             self.unlist(keys).await?;
+            self.drop_due(&keys.tag).await?;
         }
         for gone in rows.old.iter().flat_map(StoredHead::fingerprints) {
             if !rows.new.as_ref().is_some_and(|new| new.mentions(gone)) {
@@ -40,15 +49,14 @@ impl RedisStore {
         let (from, to) = (lexical(range.bounds().0, "-"), lexical(range.bounds().1, "+"));
         let mut scan = redis::cmd("ZRANGE");
         scan.arg(INDEX).arg(from).arg(to).arg("BYLEX").arg("LIMIT").arg(0).arg(range.limit + 1);
-        let names: Vec<String> = self.link.query(&scan).await?;
+        let names: Vec<String> = self.link.query(INDEX, &scan).await?;
         if names.is_empty() {
             return Ok(Page::default());
         }
-        let mut read = redis::pipe();
-        for name in &names {
-            read.cmd("GET").arg(Keys { tag: name.clone() }.status());
-        }
-        let rows: Vec<Option<Vec<u8>>> = self.link.pipeline(&read).await?;
+        let status = |name: &String| Keys { tag: name.clone() }.status();
+        let reads: Vec<_> =
+            names.iter().map(status).map(|key| (key.clone(), redis::cmd("GET").arg(key).take())).collect();
+        let rows: Vec<Option<Vec<u8>>> = self.link.queries(&reads).await?;
         for (name, _) in names.iter().zip(&rows).filter(|(_, row)| row.is_none()) {
             self.unlist(&Keys { tag: name.clone() }).await?;
         }
@@ -60,10 +68,11 @@ impl RedisStore {
         &self,
         fingerprint: &Fingerprint,
     ) -> Result<Option<ConnectionKey>, StoreError> {
-        let hint: Option<String> = self.link.query(redis::cmd("GET").arg(keys::fingerprint(fingerprint))).await?;
+        let name = keys::fingerprint(fingerprint);
+        let hint: Option<String> = self.link.query(&name, redis::cmd("GET").arg(&name)).await?;
         let Some(tag) = hint else { return Ok(None) };
         let Some(key) = ConnectionKey::decode(&tag) else { return Ok(None) };
-        let status: Option<Vec<u8>> = self.link.query(redis::cmd("GET").arg(Keys::of(&key).status())).await?;
+        let status = self.status_at(&Keys::of(&key)).await?;
         let stored = status.map(|status| StoredHead::parse(&key, &status));
         match stored {
             Some(Ok(stored)) if stored.mentions(fingerprint) => return Ok(Some(key)),
@@ -75,18 +84,20 @@ impl RedisStore {
 
     // The connection may be made anew just now, and its name listed before it is taken out here; so look once more.
     async fn unlist(&self, keys: &Keys) -> Result<(), StoreError> {
-        self.link.query::<()>(redis::cmd("ZREM").arg(INDEX).arg(&keys.tag)).await?;
-        let status: Option<Vec<u8>> = self.link.query(redis::cmd("GET").arg(keys.status())).await?;
-        if status.is_some() {
-            self.link.query::<()>(redis::cmd("ZADD").arg(INDEX).arg(0).arg(&keys.tag)).await?;
+        self.link.query::<()>(INDEX, redis::cmd("ZREM").arg(INDEX).arg(&keys.tag)).await?;
+        if self.status_at(keys).await?.is_some() {
+            self.link.query::<()>(INDEX, redis::cmd("ZADD").arg(INDEX).arg(0).arg(&keys.tag)).await?;
         }
         Ok(())
     }
 
+    async fn status_at(&self, keys: &Keys) -> Result<Option<Vec<u8>>, StoreError> {
+        self.link.query(&keys.status(), redis::cmd("GET").arg(keys.status())).await
+    }
+
     // Another connection may have been seen with the token since; its hint stays.
     async fn forget_fingerprint(&self, fingerprint: &Fingerprint, tag: &str) -> Result<(), StoreError> {
-        let call = scripts::release(keys::fingerprint(fingerprint), tag);
-        self.link.run(async |connection| call.run(connection).await).await?;
+        self.link.call::<Value>(&scripts::release(keys::fingerprint(fingerprint), tag)).await?;
         Ok(())
     }
 }

@@ -9,6 +9,19 @@ pub(super) const INDEX: &str = "orgpass:index";
 /// Channel on which changed connections are announced by their encoded keys.
 pub(super) const CHANGES: &str = "orgpass:changes";
 
+/// Channel on which it is said that there are new wishes.
+pub(super) const WISHES: &str = "orgpass:wishes";
+/// Sorted set of the texts of wishes by the time of asking.
+pub(super) const WANTED: &str = "orgpass:wanted";
+/// Lives while some hub does.
+pub(super) const HUB: &str = "orgpass:hub";
+/// Holds the hub that leads; its hash tag puts it into the slot of [`HUB`].
+pub(super) const LEADER: &str = "orgpass:leader:{orgpass:hub}";
+/// Sorted set of the encoded keys of connections by the time when they are due: a hint.
+pub(super) const DUE: &str = "orgpass:due";
+/// Stream of changes of state.
+pub(super) const EVENTS: &str = "orgpass:events";
+
 /// The keys of one connection.
 pub(super) struct Keys {
     /// The encoded connection key.

@@ -1,15 +1,17 @@
 //! The scripts: each decides and writes in one step of Redis, by Redis' clock. Their rules are those of the embedded
-//! store's writes; the contract's tests hold the two together. They return a word and up to two rows.
+//! store's writes; the contract's tests hold the two together. Those over a record return a word and up to two rows.
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
-use redis::aio::ConnectionLike;
-use redis::{RedisResult, Script, ScriptInvocation};
+use redis::{Cmd, FromRedisValue, ParsingError, Script, ToRedisArgs, Value};
 
-use super::keys::Keys;
+use super::keys::{DUE, HUB, Keys, LEADER, WANTED, WISHES};
 use crate::connection::{ConnectionKey, Generation};
 use crate::store::stored_head::{REMEMBERED_ATTEMPTS, StoredHead, corrupt};
-use crate::store::{AttemptId, Commit, Fingerprint, NewRecord, Owner, PutWhen, StoreError, StoreTime};
+use crate::store::{
+    AttemptId, Commit, Fingerprint, NewRecord, Owner, PutWhen, Resealed, ScheduleWhen, StoreError, StoreTime,
+};
 
 /// What a script says: a word, the row as it is now, the row as it was.
 pub(super) struct Said {
@@ -23,6 +25,13 @@ pub(super) struct Said {
 pub(super) struct Rows {
     pub(super) new: Option<StoredHead>,
     pub(super) old: Option<StoredHead>,
+}
+
+impl FromRedisValue for Said {
+    fn from_redis_value(value: Value) -> Result<Self, ParsingError> {
+        let (word, new, old) = redis::from_redis_value(value)?;
+        Ok(Self { word, new, old })
+    }
 }
 
 impl Said {
@@ -47,27 +56,64 @@ impl Said {
     }
 }
 
-/// A script with its keys and arguments.
-pub(super) struct Call(ScriptInvocation<'static>);
+/// A script: its text, and the hash by which a server knows it once it has seen it.
+struct Lua {
+    text: String,
+    hash: String,
+}
 
-impl Call {
-    /// Runs it, loading it first where it is not known.
-    pub(super) async fn run(&self, connection: &mut impl ConnectionLike) -> RedisResult<Said> {
-        let (word, new, old) = self.0.invoke_async(connection).await?;
-        Ok(Said { word, new, old })
+impl Lua {
+    fn new(own: &str) -> Self {
+        let text = [include_str!("scripts/shared.lua"), own].concat();
+        Self { hash: Script::new(&text).get_hash().to_owned(), text }
+    }
+
+    fn call(&'static self, keys: &[String]) -> Call {
+        Call { lua: self, keys: keys.to_vec(), arguments: Vec::new() }
     }
 }
 
-const SHARED: &str = include_str!("scripts/shared.lua");
+/// A script with its keys and arguments. Its keys are of one slot.
+pub(super) struct Call {
+    lua: &'static Lua,
+    keys: Vec<String>,
+    arguments: Vec<Vec<u8>>,
+}
+
+impl Call {
+    fn arg(mut self, argument: impl ToRedisArgs) -> Self {
+        argument.write_redis_args(&mut self.arguments);
+        self
+    }
+
+    /// A key that says where it is to be run.
+    pub(super) fn key(&self) -> &str {
+        self.keys.first().map_or("", String::as_str)
+    }
+
+    /// The command for a server that has seen the script.
+    pub(super) fn by_hash(&self) -> Cmd {
+        self.command("EVALSHA", &self.lua.hash)
+    }
+
+    /// The command with the whole script, which the server then has seen. In a Cluster each node has to.
+    pub(super) fn whole(&self) -> Cmd {
+        self.command("EVAL", &self.lua.text)
+    }
+
+    fn command(&self, name: &str, script: &str) -> Cmd {
+        let mut command = redis::cmd(name);
+        command.arg(script).arg(self.keys.len()).arg(&self.keys).arg(&self.arguments);
+        command
+    }
+}
 
 macro_rules! script {
     ($name:ident, $file:literal) => {
-        static $name: LazyLock<Script> =
-            LazyLock::new(|| Script::new(&[SHARED, include_str!(concat!("scripts/", $file))].concat()));
+        static $name: LazyLock<Lua> = LazyLock::new(|| Lua::new(include_str!(concat!("scripts/", $file))));
     };
 }
 
-script!(READ, "read.lua");
 script!(TAKE_LEASE, "take_lease.lua");
 script!(RELEASE, "release.lua");
 script!(WRITE_INTENT, "write_intent.lua");
@@ -76,9 +122,14 @@ script!(COMMIT, "commit.lua");
 script!(SET_STATUS, "set_status.lua");
 script!(PUT, "put.lua");
 script!(REMOVE, "remove.lua");
+script!(RESEAL, "reseal.lua");
+script!(WISH, "wish.lua");
+script!(ATTEND, "attend.lua");
+script!(SCHEDULE, "schedule.lua");
+script!(TAKE_DUE, "take_due.lua");
 
 /// A row as Redis has it.
-type Raw = Option<Vec<u8>>;
+pub(super) type Raw = Option<Vec<u8>>;
 /// Redis' time: seconds and microseconds.
 pub(super) type RawTime = (u64, u64);
 /// The rows of a record, unread, and the time: status, session, grant, intent.
@@ -89,31 +140,30 @@ pub(super) fn store_time((seconds, micros): RawTime) -> StoreTime {
     StoreTime(seconds * 1000 + micros / 1000)
 }
 
-/// Reads status and session at one moment, with the time.
-pub(super) async fn read(keys: &Keys, connection: &mut impl ConnectionLike) -> RedisResult<((Raw, Raw), RawTime)> {
-    let mut call = READ.prepare_invoke();
-    call.key(keys.status()).key(keys.session());
-    call.invoke_async(connection).await
+/// Reads status and session at one moment, with the time. The script says that it only reads: a server takes any other
+/// for one that writes, to which not every reader has the right.
+pub(super) fn read(keys: &Keys) -> Cmd {
+    read_only(&[keys.status(), keys.session()])
 }
 
 /// Reads all rows at one moment.
-pub(super) async fn read_record(keys: &Keys, connection: &mut impl ConnectionLike) -> RedisResult<RawRecord> {
-    let mut call = READ.prepare_invoke();
-    call.key(keys.status()).key(keys.session()).key(keys.grant()).key(keys.intent());
-    call.invoke_async(connection).await
+pub(super) fn read_record(keys: &Keys) -> Cmd {
+    read_only(&rows(keys))
 }
 
-pub(super) fn take_lease(keys: &Keys, owner: &Owner, millis: u64) -> Call {
-    let mut call = TAKE_LEASE.prepare_invoke();
-    call.key(keys.lease()).arg(owner.as_str()).arg(millis);
-    Call(call)
+fn read_only(keys: &[String]) -> Cmd {
+    let mut command = redis::cmd("EVAL_RO");
+    command.arg(include_str!("scripts/read.lua")).arg(keys.len()).arg(keys);
+    command
+}
+
+pub(super) fn take_lease(keys: &Keys, owner: &Owner, life: Duration) -> Call {
+    TAKE_LEASE.call(&[keys.lease()]).arg(owner.as_str()).arg(millis(life).max(1))
 }
 
 /// Deletes `name` if it has this value: a lease, or a hint.
 pub(super) fn release(name: String, value: &str) -> Call {
-    let mut call = RELEASE.prepare_invoke();
-    call.key(name).arg(value);
-    Call(call)
+    RELEASE.call(&[name]).arg(value)
 }
 
 pub(super) fn write_intent(
@@ -124,36 +174,28 @@ pub(super) fn write_intent(
     fingerprint: &Fingerprint,
     replaces: Option<&AttemptId>,
 ) -> Call {
-    let mut call = WRITE_INTENT.prepare_invoke();
-    call.key(keys.status()).key(keys.lease()).key(keys.intent());
-    call.arg(owner.as_str()).arg(read.epoch.to_string()).arg(read.number);
-    call.arg(attempt.as_str()).arg(fingerprint.as_str()).arg(replaces.map_or("", AttemptId::as_str));
-    Call(call)
+    let call = WRITE_INTENT.call(&[keys.status(), keys.lease(), keys.intent()]);
+    let call = call.arg(owner.as_str()).arg(read.epoch.to_string()).arg(read.number);
+    call.arg(attempt.as_str()).arg(fingerprint.as_str()).arg(replaces.map_or("", AttemptId::as_str))
 }
 
 /// Removes the intent of `attempt`, or puts back the one that stood there before it.
 pub(super) fn clear_intent(keys: &Keys, attempt: &AttemptId, before: Option<&[u8]>) -> Call {
-    let mut call = CLEAR_INTENT.prepare_invoke();
-    call.key(keys.intent()).arg(attempt.as_str());
-    if let Some(before) = before {
-        call.arg(before);
+    let call = CLEAR_INTENT.call(&[keys.intent()]).arg(attempt.as_str());
+    match before {
+        Some(before) => call.arg(before),
+        None => call,
     }
-    Call(call)
 }
 
 pub(super) fn commit(keys: &Keys, commit: &Commit) -> Call {
-    let mut call = COMMIT.prepare_invoke();
-    call.key(keys.status()).key(keys.session()).key(keys.grant()).key(keys.intent());
-    call.arg(commit.attempt.as_str()).arg(commit.read.epoch.to_string());
-    call.arg(commit.spent.as_ref().map_or("", Fingerprint::as_str)).arg(json(&commit.head));
-    call.arg(commit.session.as_bytes()).arg(commit.grant.as_bytes()).arg(REMEMBERED_ATTEMPTS);
-    Call(call)
+    let call = COMMIT.call(&rows(keys)).arg(commit.attempt.as_str()).arg(commit.read.epoch.to_string());
+    let call = call.arg(commit.spent.as_ref().map_or("", Fingerprint::as_str)).arg(json(&commit.head));
+    call.arg(commit.session.as_bytes()).arg(commit.grant.as_bytes()).arg(REMEMBERED_ATTEMPTS)
 }
 
 pub(super) fn set_status(keys: &Keys, read: Generation, state: &impl serde::Serialize) -> Call {
-    let mut call = SET_STATUS.prepare_invoke();
-    call.key(keys.status()).arg(read.epoch.to_string()).arg(read.number).arg(json(state));
-    Call(call)
+    SET_STATUS.call(&[keys.status()]).arg(read.epoch.to_string()).arg(read.number).arg(json(state))
 }
 
 pub(super) fn put(keys: &Keys, record: &NewRecord, when: PutWhen) -> Call {
@@ -161,22 +203,58 @@ pub(super) fn put(keys: &Keys, record: &NewRecord, when: PutWhen) -> Call {
         PutWhen::Absent => (String::new(), 0),
         PutWhen::At(generation) => (generation.epoch.to_string(), generation.number),
     };
-    let mut call = PUT.prepare_invoke();
-    call.key(keys.status()).key(keys.session()).key(keys.grant()).key(keys.intent());
-    call.arg(epoch).arg(number).arg(json(&record.head)).arg(record.grant.as_bytes());
-    if let Some(session) = &record.session {
-        call.arg(session.as_bytes());
+    let call = PUT.call(&rows(keys)).arg(epoch).arg(number).arg(json(&record.head)).arg(record.grant.as_bytes());
+    match &record.session {
+        Some(session) => call.arg(session.as_bytes()),
+        None => call,
     }
-    Call(call)
 }
 
 pub(super) fn remove(keys: &Keys, at: Option<Generation>) -> Call {
-    let mut call = REMOVE.prepare_invoke();
-    call.key(keys.status()).key(keys.session()).key(keys.grant()).key(keys.intent());
-    if let Some(at) = at {
-        call.arg(at.epoch.to_string()).arg(at.number);
+    let call = REMOVE.call(&rows(keys));
+    match at {
+        Some(at) => call.arg(at.epoch.to_string()).arg(at.number),
+        None => call,
     }
-    Call(call)
+}
+
+/// Puts new values in the place of exactly these old ones.
+pub(super) fn reseal(keys: &Keys, session: Option<&Resealed>, grant: Option<&Resealed>) -> Call {
+    [session, grant].into_iter().fold(RESEAL.call(&[keys.session(), keys.grant()]), |call, resealed| {
+        // Nothing that is sealed is empty.
+        let bytes = resealed.map_or((&[][..], &[][..]), |both| (both.old.as_bytes(), both.new.as_bytes()));
+        call.arg(bytes.0).arg(bytes.1)
+    })
+}
+
+/// Adds a wish, drops the oldest beyond `most`, and announces that there are wishes.
+pub(super) fn wish(text: &str, most: usize) -> Call {
+    WISH.call(&[WANTED.to_owned()]).arg(text).arg(most).arg(WISHES)
+}
+
+/// Renews the heartbeat, and the lead if nobody else has it.
+pub(super) fn attend(hub: &Owner, life: Duration) -> Call {
+    ATTEND.call(&[HUB.to_owned(), LEADER.to_owned()]).arg(hub.as_str()).arg(millis(life).max(1))
+}
+
+/// Sets when connections are due.
+pub(super) fn schedule(delays: &[(ConnectionKey, Duration)], when: ScheduleWhen) -> Call {
+    let which = if when == ScheduleWhen::Absent { "absent" } else { "always" };
+    let call = SCHEDULE.call(&[DUE.to_owned()]).arg(which);
+    delays.iter().fold(call, |call, (key, delay)| call.arg(key.encode()).arg(millis(*delay)))
+}
+
+/// Reads what is due and puts it off.
+pub(super) fn take_due(limit: usize, claim: Duration) -> Call {
+    TAKE_DUE.call(&[DUE.to_owned()]).arg(limit).arg(millis(claim))
+}
+
+fn rows(keys: &Keys) -> [String; 4] {
+    [keys.status(), keys.session(), keys.grant(), keys.intent()]
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn json(value: &impl serde::Serialize) -> Vec<u8> {

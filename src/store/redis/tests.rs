@@ -1,19 +1,42 @@
 //! What is special to Redis: outages, replicas, hints that went wrong; and who may come in.
 
 mod access;
+mod groups;
+
+use std::time::Duration;
 
 use redis_child::{Options, RedisChild};
+use tokio::sync::broadcast;
 
+use super::keys::Keys;
 use super::*;
-use crate::store::{GrantKind, Head, StoreTime, StoreUrl};
+use crate::connection::{Generation, Status};
+use crate::secret::Secret;
+use crate::store::{
+    AttemptId, Commit, Committed, Fingerprint, GrantKind, Head, IntentWrite, Need, NewRecord, Owner, Put, PutWhen,
+    Resealed, ScheduleWhen, Store, StoreTime, Wish,
+};
+use crate::vault::Sealed;
 
 fn settings(url: String) -> Settings {
-    let timeout = Duration::from_secs(5);
-    Settings { url: StoreUrl::Redis(url), password_file: None, ca_file: None, timeout, replicas: 0 }
+    Settings {
+        url: url.parse().unwrap(),
+        password_file: None,
+        sentinel_password_file: None,
+        ca_file: None,
+        client_cert_file: None,
+        client_key_file: None,
+        timeout: Duration::from_secs(5),
+        replicas: 0,
+    }
+}
+
+fn with_password(password: &str) -> Access {
+    Access { password: Some(Secret::new(password.to_owned())), ..Access::default() }
 }
 
 fn open(url: String) -> RedisStore {
-    RedisStore::connect(&settings(url), None, None).unwrap()
+    RedisStore::connect(&settings(url), Access::default()).unwrap()
 }
 
 fn acme() -> ConnectionKey {
@@ -72,9 +95,24 @@ async fn use_everything(store: &RedisStore) -> Result<(), StoreError> {
     assert!(store.set_status(&acme(), commit.head.generation, Status::Active, None).await?);
     assert_eq!(store.holder(&token("rt-2")).await?, Some(acme()));
     assert_eq!(store.list(Some("acme"), None, 10).await?.connections.len(), 1);
+    store.announce(&acme()).await?;
+    let resealed = Resealed { old: commit.grant.clone(), new: Sealed::from_bytes(vec![3]) };
+    assert!(store.reseal(&acme(), None, Some(&resealed)).await?);
+    let wish = Wish { key: acme(), need: Need::Next { refused: None, idle: None } };
+    store.wish(&wish).await?;
+    assert_eq!(store.wishes(10).await?, std::slice::from_ref(&wish));
+    store.withdraw(&wish).await?;
+    assert!(store.attend(&owner, Duration::from_secs(60)).await?);
+    assert!(store.has_hub().await?);
+    store.step_down(&owner).await?;
+    store.schedule(&[(acme(), Duration::ZERO)], ScheduleWhen::Always).await?;
+    assert_eq!(store.take_due(10, Duration::from_secs(60)).await?, [acme()]);
+    store.unschedule(&acme()).await?;
+    assert!(!store.events(None, 10).await?.is_empty());
     store.release_lease(&acme(), &owner).await?;
     assert!(store.remove(&acme(), None).await?);
-    let index: Vec<String> = store.link.query(redis::cmd("ZRANGE").arg(keys::INDEX).arg(0).arg(-1)).await?;
+    let index: Vec<String> =
+        store.link.query(keys::INDEX, redis::cmd("ZRANGE").arg(keys::INDEX).arg(0).arg(-1)).await?;
     assert!(index.is_empty(), "removed at once, not when it is next listed");
     assert_eq!(store.holder(&token("rt-2")).await?, None);
     store.dangers().await?;
@@ -90,7 +128,7 @@ async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), asking).await.unwrap_or_else(|_| panic!("never: {what}"))
+    tokio::time::timeout(Duration::from_secs(60), asking).await.unwrap_or_else(|_| panic!("never: {what}"))
 }
 
 #[tokio::test]
@@ -123,7 +161,7 @@ async fn a_server_that_is_away_at_start_and_later_is_found_again() {
 async fn a_server_that_hangs_is_unavailable_after_the_time_out() {
     let server = RedisChild::start();
     let settings = Settings { timeout: Duration::from_millis(200), ..settings(server.url()) };
-    let store = RedisStore::connect(&settings, None, None).unwrap();
+    let store = RedisStore::connect(&settings, Access::default()).unwrap();
     store.ping().await.unwrap();
     let mut admin = server.raw();
     redis::cmd("CLIENT").arg("PAUSE").arg(1_000).exec(&mut admin).unwrap();
@@ -136,7 +174,7 @@ async fn a_server_that_hangs_is_unavailable_after_the_time_out() {
 async fn without_enough_replicas_no_intent_stays_and_a_token_is_kept() {
     let server = RedisChild::start();
     let settings = Settings { replicas: 1, timeout: Duration::from_millis(300), ..settings(server.url()) };
-    let store = RedisStore::connect(&settings, None, None).unwrap();
+    let store = RedisStore::connect(&settings, Access::default()).unwrap();
     let (owner, record) = (Owner::random(), record("rt-1"));
     let commit = rotation(&record, "rt-2");
     store.put(&acme(), &record, PutWhen::Absent).await.unwrap();
@@ -156,8 +194,10 @@ async fn without_enough_replicas_no_intent_stays_and_a_token_is_kept() {
     assert_eq!(store.read_record(&acme()).await.unwrap().unwrap().intent, before);
     careless.clear_intent(&acme(), &open_attempt).await.unwrap();
 
-    let replica =
-        RedisChild::start_with(Options { tls: false, config: vec![format!("replicaof 127.0.0.1 {}", server.port())] });
+    let replica = RedisChild::start_with(Options {
+        config: vec![format!("replicaof 127.0.0.1 {}", server.port())],
+        ..Options::default()
+    });
     until("the replica has followed", async || (write().await == IntentWrite::Written).then_some(())).await;
     let copied: Option<Vec<u8>> = redis::cmd("GET").arg(Keys::of(&acme()).intent()).query(&mut replica.raw()).unwrap();
     assert!(copied.is_some(), "written means that the replica has it");
@@ -170,7 +210,7 @@ async fn without_enough_replicas_no_intent_stays_and_a_token_is_kept() {
 async fn waiting_for_replicas_does_not_hold_up_reads() {
     let server = RedisChild::start();
     let settings = Settings { replicas: 1, timeout: Duration::from_secs(20), ..settings(server.url()) };
-    let store = RedisStore::connect(&settings, None, None).unwrap();
+    let store = RedisStore::connect(&settings, Access::default()).unwrap();
     let (owner, record) = (Owner::random(), record("rt-1"));
     store.put(&acme(), &record, PutWhen::Absent).await.unwrap();
     store.take_lease(&acme(), &owner, Duration::from_secs(60)).await.unwrap();
@@ -215,7 +255,7 @@ async fn hints_that_are_wrong_are_put_right() {
 async fn ways_to_lose_tokens_are_named_with_their_fix() {
     let dangers = async |config: &[&str]| {
         let config = config.iter().map(|line| (*line).to_owned()).collect();
-        let server = RedisChild::start_with(Options { tls: false, config });
+        let server = RedisChild::start_with(Options { config, ..Options::default() });
         open(server.url()).dangers().await.unwrap()
     };
     let found = dangers(&["maxmemory-policy allkeys-lru"]).await;

@@ -125,6 +125,7 @@ impl Waiting {
 pub(super) fn note_change(key: &ConnectionKey, before: &Head, after: &Head) {
     let status = after.status;
     match after.cause {
+        Some(Cause::FreshTokenRefused) => {}
         Some(cause) => tracing::error!(connection = %key, %status, %cause, "the new token is kept and not used"),
         None if before.status != Status::Active => {
             tracing::info!(connection = %key, %status, "the connection works again");

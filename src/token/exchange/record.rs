@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use super::LEASE;
+use super::outcome::Waiting;
+use super::{LEASE, Want};
 use crate::connection::{Cause, ConnectionKey, Status};
 use crate::store::{Head, Intent, Record, StoreError};
 use crate::token::{RecordError, TokenError, Unavailable};
@@ -14,6 +15,17 @@ pub(super) fn refuse_if_ended(head: &Head) -> Result<(), TokenError> {
         Status::Pending | Status::Disconnected => Err(TokenError::NotConnected),
         Status::Reauthorize => Err(TokenError::Reauthorize(head.cause.unwrap_or(Cause::Revoked))),
         Status::Active | Status::Checking | Status::Misconfigured => Ok(()),
+    }
+}
+
+/// What a record says already to a process that would have to ask a hub for what it wants; `None` if it should ask.
+pub(super) fn decided(head: &Head, want: Want) -> Option<TokenError> {
+    match (head.status, head.cause) {
+        // Only a token that was refused when it was new may be cured by the next; the rest the hub tries by itself.
+        (Status::Misconfigured, Some(cause)) if cause != Cause::FreshTokenRefused => Some(TokenError::of(cause)),
+        // The token that works may be the last.
+        (Status::Checking, _) if matches!(want, Want::Ahead(_)) => Some(Waiting::Outcome.error()),
+        _ => None,
     }
 }
 

@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 use super::outcome::{self, Sent, Waiting};
 use super::prepare::Ready;
 use super::procedure::{Answer, Ask, Finish, IntentSaid, NotReady, OpenIntent, Procedure, Seen, Sends, SentSaid, Want};
-use super::record::{may_be_served, refuse_if_ended, settled, unopened, unreadable};
+use super::record::{decided, may_be_served, refuse_if_ended, settled, unopened, unreadable};
 use super::{Exchanger, LEASE, Obtained, lock, session_of};
 use crate::connection::{Cause, ConnectionKey, Generation, Status};
 use crate::oauth;
 use crate::secret::Secret;
 use crate::store::{AttemptId, Commit, Committed, Fingerprint, Head, IntentWrite, Owner, Record, Row};
-use crate::token::{SessionSecret, TokenError, Unavailable};
+use crate::token::{SessionSecret, TokenError, Unavailable, lifetime};
 use crate::transport::OneShot;
 
 /// A process that notices that it was paused for longer than this after its intent does not send.
@@ -25,6 +25,7 @@ const IN_PROGRESS_PATIENCE: Duration = Duration::from_secs(60);
 pub(super) struct Run<'a> {
     exchanger: &'a Exchanger,
     key: &'a ConnectionKey,
+    want: Want,
     procedure: Procedure,
     may_exchange: bool,
     /// What this process has learned of the connection's sessions, see [`Head::idle`].
@@ -72,6 +73,7 @@ impl<'a> Run<'a> {
         Self {
             exchanger,
             key,
+            want,
             procedure: Procedure::new(want, exchanger.still_known(key, known), may_exchange),
             may_exchange,
             learned,
@@ -259,13 +261,15 @@ impl<'a> Run<'a> {
             user_id: grant.user_id.clone(),
             ..session_of(response, generation)
         };
+        // That an org refuses new tokens is disproved by a call that it accepts, not by one token more.
+        let cause = mismatch.or(record.head.cause.filter(|cause| *cause == Cause::FreshTokenRefused));
         let head = Head {
-            status: mismatch.map_or(Status::Active, Cause::status),
-            cause: mismatch,
+            status: cause.map_or(Status::Active, Cause::status),
+            cause,
             generation,
             fingerprint: grant.refresh_token.as_ref().map(Fingerprint::of),
             attempt: Some(self.attempt.clone()),
-            idle: self.learned.into_iter().chain(record.head.idle).min(),
+            idle: lifetime::to_remember(record.head.idle, self.learned),
             ..record.head.clone()
         };
         let no_keys = |_| TokenError::unavailable(Unavailable::NoHub);
@@ -361,7 +365,10 @@ impl<'a> Run<'a> {
     fn end(self, finish: Finish) -> Result<Obtained, TokenError> {
         match finish {
             Finish::Fail(error) => Err(error),
-            Finish::AskHub => Err(TokenError::unavailable(Unavailable::NoHub)),
+            Finish::AskHub => {
+                let decided = decided(&self.row.expect(IN_ORDER).head, self.want);
+                Err(decided.unwrap_or(TokenError::unavailable(Unavailable::NoHub)))
+            }
             Finish::Adopt => {
                 lock(&self.exchanger.rolled_back).remove(self.key);
                 self.adopt()

@@ -2,7 +2,7 @@
 
 use tokio::sync::broadcast::error::RecvError;
 
-use super::TokenSource;
+use super::{TokenSource, note_life};
 use crate::connection::ConnectionKey;
 use crate::token::TokenError;
 
@@ -24,6 +24,7 @@ impl TokenSource {
     async fn reread(&self, key: &ConnectionKey) {
         self.0.unknown.remove(key);
         let Some(slot) = self.0.slots.peek(key) else { return };
+        slot.news().notify_waiters();
         match self.0.parts.exchanger.load(key).await {
             // Without a session there is nothing to install; the next caller has it exchanged for.
             Ok(None) => {
@@ -46,6 +47,9 @@ impl TokenSource {
                     // A session that cannot be used is reported to the caller that needs it.
                     let _ = self.install(&slot, obtained);
                 } else {
+                    if let Some(seconds) = obtained.session.life {
+                        note_life(&slot, obtained.session.generation, seconds);
+                    }
                     let mut state = slot.state();
                     self.note_head(&slot, &mut state, &obtained.head);
                 }

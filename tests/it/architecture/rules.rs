@@ -36,6 +36,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "config",
             "connection",
             "control",
+            "hub",
             "management",
             "metrics",
             "oauth",
@@ -57,6 +58,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
         "config",
         &[
             "access_log",
+            "hub",
             "oauth",
             "ops",
             "proxy",
@@ -70,6 +72,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
         ],
     ),
     ("control", &["connection", "management", "server", "shutdown"]),
+    ("hub", &["connection", "management", "metrics", "settings", "shutdown", "store", "token"]),
     ("server", &["proxy", "shutdown"]),
     ("ops", &["metrics", "settings", "shutdown", "store", "token"]),
     (
@@ -117,7 +120,7 @@ pub const OWNERS: &[(&str, &[&str])] = &[
     ("foldhash", &["proxy/observe", "token"]),
     ("futures_util", &["transport"]),
     ("tikv_jemallocator", &["main"]),
-    ("arc_swap", &["store/redis", "token"]),
+    ("arc_swap", &["token", "vault"]),
     ("flate2", &["proxy/peek"]),
     ("tempfile", &["proxy/spill"]),
     ("socket2", &["server"]),
@@ -131,7 +134,7 @@ pub const OWNERS: &[(&str, &[&str])] = &[
     ("clap", &["cli"]),
     ("indicatif", &["cli"]),
     ("anyhow", &["app", "cli", "main"]),
-    ("url", &["oauth", "proxy/identify", "salesforce", "store/settings"]),
+    ("url", &["oauth", "proxy/identify", "salesforce", "store/redis_url"]),
 ];
 
 /// Crates that everybody may name: the runtime, HTTP's own types, and ways to write things down.

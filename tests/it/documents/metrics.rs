@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use salesforce_sim::{Effect, Fault};
 
-use crate::world::{Options, World, series};
+use crate::world::{Options, World, eventually, series};
 
 const LIMITS: &str = "/services/data/v67.0/limits";
 
@@ -54,8 +54,11 @@ fn served(text: &str) -> Known {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_metric_is_documented_and_every_documented_metric_is_served() {
-    let world = World::start().await;
+    let world = World::configured("[hub]\ncheck_every = \"500ms\"").await;
     let acme = world.connect("acme", None).await;
+    world.until_metric("orgpass_stored_connections{cause=\"none\",status=\"active\"}", 1.0).await;
+    let checked = || world.metric("orgpass_checks_total{result=\"alive\"}");
+    eventually("a look of the monitor", async || checked().await > 0.0).await;
     world.sim.expire_sessions(&acme.org);
     assert_eq!(world.caller().get(LIMITS).tenant("acme").send().await.status, 200);
     let reply = world.operator().get("/metrics").send().await;

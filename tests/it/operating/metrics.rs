@@ -41,11 +41,23 @@ async fn metrics_parse_and_their_labels_are_bounded() {
     let seen = |label: &str| values[label].iter().map(String::as_str).collect::<Vec<_>>();
     assert_eq!(seen("api"), ["bulk", "identity", "none", "rest"]);
     assert_eq!(seen("method"), ["DELETE", "GET", "HEAD", "PATCH", "POST", "PUT", "other"]);
+    assert_eq!(seen("purpose"), ["grant", "session"]);
     assert_eq!(seen("outcome"), ["refused", "relayed", "replayed"]);
     assert!(values["status"].iter().all(|status| status.len() == 3 && status.parse::<u16>().is_ok()));
     let labels: Vec<&str> = values.keys().map(String::as_str).collect();
-    let known =
-        ["api", "connection_status", "grant", "le", "method", "operation", "outcome", "result", "status", "version"];
+    let known = [
+        "api",
+        "connection_status",
+        "grant",
+        "le",
+        "method",
+        "operation",
+        "outcome",
+        "purpose",
+        "result",
+        "status",
+        "version",
+    ];
     assert_eq!(labels, known);
     let statuses = ["active", "checking", "disconnected", "misconfigured", "pending", "reauthorize"];
     assert_eq!(seen("connection_status"), statuses);

@@ -16,20 +16,26 @@ pub struct Redis {
 impl Redis {
     /// A server over TCP in the clear that keeps what it is told, also when it is killed.
     pub fn plain() -> Self {
-        Self { child: RedisChild::start_with(Options { tls: false, config: lasting() }), user: None }
+        Self { child: RedisChild::start_with(Options { config: lasting(), ..Options::default() }), user: None }
     }
 
     /// A server that speaks TLS.
     pub fn tls() -> Self {
-        Self { child: RedisChild::start_with(Options { tls: true, config: lasting() }), user: None }
+        Self {
+            child: RedisChild::start_with(Options { tls: true, config: lasting(), ..Options::default() }),
+            user: None,
+        }
     }
 
     /// A server that lets in one user only, with exactly the rights that the store's documentation lists.
     pub fn with_documented_user() -> Self {
         let mut config = lasting();
-        config.push(documented_rules());
+        config.push(format!("user {}", documented_rules("orgpass", PASSWORD)));
         config.push("user default off".to_owned());
-        Self { child: RedisChild::start_with(Options { tls: false, config }), user: Some("orgpass".to_owned()) }
+        Self {
+            child: RedisChild::start_with(Options { config, ..Options::default() }),
+            user: Some("orgpass".to_owned()),
+        }
     }
 
     /// The section `[store]` that leads here. Files that it names are written into `dir`.
@@ -88,7 +94,17 @@ fn others(raw: &mut redis::Connection, key: &[u8]) -> Vec<Vec<u8>> {
         // A lease may end between two looks.
         "none" => Vec::new(),
         "zset" => redis::cmd("ZRANGE").arg(key).arg(0).arg(-1).query(raw).unwrap(),
+        "stream" => entries(redis::cmd("XRANGE").arg(key).arg("-").arg("+").query(raw).unwrap()),
         other => panic!("this search knows no {other}"),
+    }
+}
+
+/// The bytes of a stream's entries.
+fn entries(stream: redis::Value) -> Vec<Vec<u8>> {
+    match stream {
+        redis::Value::Array(values) => values.into_iter().flat_map(entries).collect(),
+        redis::Value::BulkString(bytes) => vec![bytes],
+        _ => Vec::new(),
     }
 }
 
@@ -97,10 +113,12 @@ fn lasting() -> Vec<String> {
     vec!["appendonly yes".to_owned(), "appendfsync always".to_owned()]
 }
 
-fn documented_rules() -> String {
+/// The rules of a user, as the store's documentation lists them, with its name first.
+pub fn documented_rules(user: &str, password: &str) -> String {
     let source = include_str!("../../../src/store/redis.rs");
-    let (_, rules) = source.split_once("ACL SETUSER ").expect("the rules are documented");
+    let (_, rules) = source.split_once(&format!("ACL SETUSER {user} ")).expect("the rules are documented");
     let (rules, _) = rules.split_once("```").expect("the rules end");
-    let rules = rules.replace("//!", " ").replace("PASSWORD", PASSWORD);
-    format!("user {}", rules.split_whitespace().collect::<Vec<_>>().join(" "))
+    let rules = rules.replace("//!", " ").replace("PASSWORD", password);
+    let words = std::iter::once(user).chain(rules.split_whitespace());
+    words.collect::<Vec<_>>().join(" ")
 }

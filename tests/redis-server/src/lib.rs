@@ -1,18 +1,25 @@
-//! A real `redis-server` for one test: on a free port, in a folder of its own, killed when dropped. A Unix socket beside
-//! the port gives the test every right, whatever users the port asks for.
+//! A real `redis-server` for one test, alone, in a Cluster or watched by Sentinels: on free ports, in folders of their
+//! own, killed when dropped or when the test is. A Unix socket beside the port gives the test every right, whatever
+//! users the port asks for.
 
 mod certificate;
+mod cluster;
+mod process;
+mod sentinel;
 
 use std::io::{Read, Seek};
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use certificate::Certificate;
+pub use cluster::RedisCluster;
+use process::Process;
+pub use sentinel::SentinelGroup;
 
 /// Far more than a start takes on a busy machine.
-const START_LIMIT: Duration = Duration::from_secs(20);
+const START_LIMIT: Duration = Duration::from_secs(30);
 /// A port that was free may be taken before the server has it.
 const START_TRIES: usize = 10;
 
@@ -24,6 +31,8 @@ const ADMIN: &str = "redis-child";
 pub struct Options {
     /// Serve TLS instead of plain TCP.
     pub tls: bool,
+    /// With TLS, refuse clients that show no certificate of the same root.
+    pub client_certificates: bool,
     /// Lines of configuration, such as `user NAME on >PASSWORD ~* +@all` or `maxmemory-policy allkeys-lru`.
     pub config: Vec<String>,
 }
@@ -31,11 +40,19 @@ pub struct Options {
 /// A running server.
 #[derive(Debug)]
 pub struct RedisChild {
-    options: Options,
-    child: Child,
-    port: u16,
+    launch: Launch,
+    process: Option<Process>,
     folder: tempfile::TempDir,
-    certificate: Option<Certificate>,
+    certificate: Option<Arc<Certificate>>,
+}
+
+/// What a server is started with, again on the same ports.
+#[derive(Debug)]
+struct Launch {
+    options: Options,
+    port: u16,
+    bus_port: Option<u16>,
+    arguments: Vec<&'static str>,
 }
 
 impl RedisChild {
@@ -46,12 +63,29 @@ impl RedisChild {
 
     /// Starts a server as `options` say.
     pub fn start_with(options: Options) -> Self {
+        let certificate = options.tls.then(|| Arc::new(Certificate::new()));
+        Self::start_at(&options, certificate, &[], |_| (None, Vec::new()))
+    }
+
+    /// Starts a server on free ports; `more` gives the port of its bus, and lines of configuration that name ports.
+    fn start_at(
+        options: &Options,
+        certificate: Option<Arc<Certificate>>,
+        arguments: &[&'static str],
+        more: impl Fn(u16) -> (Option<u16>, Vec<String>),
+    ) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        let certificate = options.tls.then(|| Certificate::write(folder.path()));
+        if let Some(certificate) = &certificate {
+            certificate.write(folder.path());
+        }
         for _ in 0..START_TRIES {
             let port = free_port();
-            if let Some(child) = launch(folder.path(), port, &options) {
-                return Self { options, child, port, folder, certificate };
+            let (bus_port, config) = more(port);
+            let mut options = options.clone();
+            options.config.extend(config);
+            let launch = Launch { options, port, bus_port, arguments: arguments.to_vec() };
+            if let Some(process) = launch.start(folder.path()) {
+                return Self { launch, process: Some(process), folder, certificate };
             }
         }
         panic!("redis-server does not start: {}", log(folder.path()));
@@ -69,12 +103,31 @@ impl RedisChild {
 
     /// The port that it listens on.
     pub fn port(&self) -> u16 {
-        self.port
+        self.launch.port
+    }
+
+    fn bus_port(&self) -> u16 {
+        self.launch.bus_port.expect("it is a node of a Cluster")
     }
 
     /// The root of its certificate, in PEM, if it serves TLS.
     pub fn ca_pem(&self) -> Option<&str> {
         self.certificate.as_ref().map(|certificate| certificate.root_pem.as_str())
+    }
+
+    /// The certificate that its clients can show, and its key, in PEM, if it serves TLS.
+    pub fn client_pem(&self) -> Option<(&str, &str)> {
+        self.certificate.as_ref().map(|certificate| (certificate.client.0.as_str(), certificate.client.1.as_str()))
+    }
+
+    /// A section of what it tells of itself.
+    pub fn info(&self, section: &str) -> String {
+        redis::cmd("INFO").arg(section).query(&mut self.raw()).expect("the server tells of itself")
+    }
+
+    /// Whether it has not been killed.
+    pub fn is_running(&mut self) -> bool {
+        self.process.as_mut().is_some_and(|process| !process.is_over())
     }
 
     /// A connection with every right, for looking and meddling.
@@ -99,16 +152,15 @@ impl RedisChild {
 
     /// Kills the server; what was not written to its disk is lost.
     pub fn kill(&mut self) {
-        self.child.kill().expect("the child can be killed");
-        self.child.wait().expect("the child can be waited for");
+        self.process = None;
     }
 
     /// Starts the server again on its old port.
     pub fn restart(&mut self) {
         let start = Instant::now();
         while start.elapsed() < START_LIMIT {
-            if let Some(child) = launch(self.folder.path(), self.port, &self.options) {
-                self.child = child;
+            if let Some(process) = self.launch.start(self.folder.path()) {
+                self.process = Some(process);
                 return;
             }
         }
@@ -116,15 +168,56 @@ impl RedisChild {
     }
 
     fn url_for(&self, user: &str) -> String {
-        let scheme = if self.options.tls { "rediss" } else { "redis" };
-        format!("{scheme}://{user}127.0.0.1:{}", self.port)
+        let scheme = if self.launch.options.tls { "rediss" } else { "redis" };
+        format!("{scheme}://{user}127.0.0.1:{}", self.port())
     }
 }
 
-impl Drop for RedisChild {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+impl Launch {
+    /// Starts the program and waits until it answers; `None` if it ended instead.
+    fn start(&self, folder: &Path) -> Option<Process> {
+        let file = folder.join("redis.conf");
+        std::fs::write(&file, self.config(folder).join("\n")).expect("the folder can be written to");
+        let mut process = Process::start(&file, &self.arguments, &folder.join("log"));
+        let start = Instant::now();
+        while start.elapsed() < START_LIMIT {
+            if process.is_over() {
+                return None;
+            }
+            if raw(folder).is_ok_and(|mut raw| redis::cmd("PING").exec(&mut raw).is_ok()) {
+                return Some(process);
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        None
+    }
+
+    fn config(&self, folder: &Path) -> Vec<String> {
+        let path = |name: &str| folder.join(name).display().to_string();
+        let (plain, tls) = if self.options.tls { (0, self.port) } else { (self.port, 0) };
+        let mut config = vec![
+            "bind 127.0.0.1".to_owned(),
+            format!("port {plain}"),
+            format!("tls-port {tls}"),
+            format!("unixsocket {}", path("redis.sock")),
+            format!("dir {}", path("")),
+            "save \"\"".to_owned(),
+            "shutdown-timeout 0".to_owned(),
+            "repl-diskless-sync-delay 0".to_owned(),
+            format!("user {ADMIN} on nopass ~* &* +@all"),
+            // With which it follows a master.
+            format!("masteruser {ADMIN}"),
+            "masterauth any".to_owned(),
+        ];
+        if self.options.tls {
+            config.push(format!("tls-cert-file {}", path("server.pem")));
+            config.push(format!("tls-key-file {}", path("server.key")));
+            config.push(format!("tls-ca-cert-file {}", path("root.pem")));
+            let wanted = if self.options.client_certificates { "yes" } else { "no" };
+            config.push(format!("tls-auth-clients {wanted}"));
+        }
+        config.extend(self.options.config.iter().cloned());
+        config
     }
 }
 
@@ -133,48 +226,13 @@ fn free_port() -> u16 {
     listener.local_addr().expect("a listener has an address").port()
 }
 
-/// Starts the program and waits until it answers; `None` if it ended instead.
-fn launch(folder: &Path, port: u16, options: &Options) -> Option<Child> {
-    let path = |name: &str| folder.join(name).display().to_string();
-    let (plain, tls) = if options.tls { (0, port) } else { (port, 0) };
-    let mut config = vec![
-        "bind 127.0.0.1".to_owned(),
-        format!("port {plain}"),
-        format!("tls-port {tls}"),
-        format!("unixsocket {}", path("redis.sock")),
-        format!("dir {}", path("")),
-        "save \"\"".to_owned(),
-        "shutdown-timeout 0".to_owned(),
-        "repl-diskless-sync-delay 0".to_owned(),
-        format!("user {ADMIN} on nopass ~* &* +@all"),
-    ];
-    if options.tls {
-        config.push(format!("tls-cert-file {}", path("server.pem")));
-        config.push(format!("tls-key-file {}", path("server.key")));
-        config.push("tls-auth-clients no".to_owned());
-    }
-    config.extend(options.config.iter().cloned());
-    std::fs::write(folder.join("redis.conf"), config.join("\n")).expect("the folder can be written to");
-    let output = std::fs::File::create(folder.join("log")).expect("the folder can be written to");
-    let mut child = Command::new("redis-server")
-        .arg(folder.join("redis.conf"))
-        .stdin(Stdio::null())
-        .stdout(output)
-        .spawn()
-        .expect("redis-server is installed");
+/// Asks until the answer is yes; for what comes with time.
+fn until(what: &str, mut ask: impl FnMut() -> bool) {
     let start = Instant::now();
-    while start.elapsed() < START_LIMIT {
-        if child.try_wait().expect("the child can be waited for").is_some() {
-            return None;
-        }
-        if raw(folder).is_ok_and(|mut raw| redis::cmd("PING").exec(&mut raw).is_ok()) {
-            return Some(child);
-        }
-        std::thread::sleep(Duration::from_millis(5));
+    while !ask() {
+        assert!(start.elapsed() < START_LIMIT, "never: {what}");
+        std::thread::sleep(Duration::from_millis(10));
     }
-    let _ = child.kill();
-    let _ = child.wait();
-    None
 }
 
 fn raw(folder: &Path) -> redis::RedisResult<redis::Connection> {

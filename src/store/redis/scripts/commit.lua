@@ -10,7 +10,9 @@ if known then
   redis.call('SET', KEYS[1], old_text)
 else
   if spent ~= '' and old.head.fingerprint ~= spent then return {'superseded', false, false} end
-  local row = over(old, cjson.decode(head))
+  local new = cjson.decode(head)
+  if new.generation.number <= old.head.generation.number then return {'superseded', false, false} end
+  local row = over(old, new)
   -- A list of its own: it must not change the one it came from.
   local done = {unpack(row.done)}
   table.insert(done, {attempt = attempt, spent = spent ~= '' and spent or nil})

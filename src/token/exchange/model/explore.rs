@@ -12,6 +12,8 @@ pub(super) struct Budget {
     pub(super) expiries: u8,
     pub(super) faults: u8,
     pub(super) reconnects: u8,
+    /// Whether exchanges spend a refresh token.
+    pub(super) spends: bool,
 }
 
 /// Every state that can be reached; the number of them, or how a promise was broken.

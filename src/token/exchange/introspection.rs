@@ -1,47 +1,29 @@
 //! Introspection: where an app allows it, Salesforce is asked how long a session lives that has just been earned. By then
 //! the session is stored and in use; what is learned is added to the record, so that every process goes by it.
 
-use std::sync::Arc;
-
-use super::TokenSource;
+use super::{Exchanger, Obtained};
 use crate::connection::ConnectionKey;
 use crate::oauth;
 use crate::salesforce::hosts::{InstanceUrl, LoginUrl};
 use crate::store::Resealed;
-use crate::token::exchange::{Exchanger, Obtained};
+use crate::token::SessionSecret;
 use crate::token::lifetime::Life;
-use crate::token::{SessionSecret, Slot};
-
-impl TokenSource {
-    /// Asks in a task of its own, if there is something to ask.
-    pub(super) fn introspect(&self, slot: &Arc<Slot>, obtained: &Obtained) {
-        let exchanger = &self.0.parts.exchanger;
-        if !obtained.earned || !exchanger.may_introspect(obtained) {
-            return;
-        }
-        let (exchanger, slot, session) = (Arc::clone(exchanger), Arc::clone(slot), obtained.session.clone());
-        let app = obtained.head.app.clone();
-        let ask = async move {
-            let Some(seconds) = exchanger.introspect(&slot.key, &app, &session).await else { return };
-            if let Some(held) = slot.session().as_ref().filter(|held| held.generation == session.generation) {
-                held.note_introspected(seconds);
-            }
-        };
-        self.0.flights.spawn_on(ask, &self.0.parts.runtime);
-    }
-}
 
 impl Exchanger {
-    /// Whether the app allows it, and the token does not say itself how long it lives.
-    fn may_introspect(&self, obtained: &Obtained) -> bool {
+    /// Whether it is new, the app allows it, and the token does not say itself how long it lives.
+    pub(in crate::token) fn may_introspect(&self, obtained: &Obtained) -> bool {
         let app = self.parts().apps.get(&obtained.head.app);
-        app.is_some_and(|app| app.introspect) && Life::told(&obtained.session).is_none()
+        obtained.earned && app.is_some_and(|app| app.introspect) && Life::told(&obtained.session).is_none()
     }
 
-    /// How long the session lives, in seconds, as Salesforce says, which is then in the record too. What fails is only
-    /// worth a line in the log.
-    async fn introspect(&self, key: &ConnectionKey, app: &str, session: &SessionSecret) -> Option<u32> {
-        let seconds = match self.ask_introspection(app, session).await {
+    /// How long a session that was earned just now lives, in seconds, as Salesforce says, which is then in the record too.
+    /// `None` if there is nothing to ask, or no answer: what fails is only worth a line in the log.
+    pub async fn introspect(&self, key: &ConnectionKey, earned: &Obtained) -> Option<u32> {
+        if !self.may_introspect(earned) {
+            return None;
+        }
+        let session = &earned.session;
+        let seconds = match self.ask_introspection(&earned.head.app, session).await {
             Ok(seconds) => seconds?,
             Err(error) => {
                 tracing::info!(connection = %key, error, "Salesforce did not say how long the session lives");
@@ -75,6 +57,7 @@ impl Exchanger {
         let with_life = SessionSecret { life: Some(seconds), ..session.clone() };
         let new = with_life.seal(&parts.vault, key).map_err(|error| error.to_string())?;
         parts.store.reseal(key, Some(&Resealed { old, new }), None).await.map_err(|error| error.to_string())?;
-        Ok(())
+        // So that others who have the session learn of it too.
+        parts.store.announce(key).await.map_err(|error| error.to_string())
     }
 }
