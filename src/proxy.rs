@@ -31,10 +31,11 @@ mod spill;
 
 use std::sync::Arc;
 
+use http::request::Parts;
 use http::{HeaderName, Request, Response, Uri};
 use hyper::body::Incoming;
 
-use self::admit::Admission;
+use self::admit::{Admission, Permit};
 use self::body::Body;
 use self::error::{Code, ProxyError};
 use self::forward::Outgoing;
@@ -42,6 +43,7 @@ use self::guard::ListenerKind;
 use self::observe::{Observation, Observer};
 use self::replay_body::{ReplayBody, ReplayMemory};
 use self::respond::ReplyForm;
+use crate::salesforce::ApiFamily;
 use crate::token::{Slot, TokenSource};
 use crate::transport::Transport;
 
@@ -70,14 +72,26 @@ pub struct Proxy {
     pub worker: usize,
 }
 
+/// A call that the proxy answers itself.
+struct Refusal {
+    error: ProxyError,
+    form: ReplyForm,
+}
+
+impl From<ProxyError> for Refusal {
+    /// Before the API family is known.
+    fn from(error: ProxyError) -> Self {
+        Self { error, form: ReplyForm::default() }
+    }
+}
+
 impl Proxy {
     /// Answers one call: observe, and respond to whatever came of the rest.
     pub async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Response<Body> {
         let mut seen = self.observer.begin(request.method());
-        let mut form = ReplyForm::default();
-        let (mut response, error) = match self.relay(request, &mut seen, &mut form).await {
+        let (mut response, error) = match self.relay(request, &mut seen).await {
             Ok(response) => (response, None),
-            Err(error) => (respond::respond(&error, form).map(Body::own), Some(error.code())),
+            Err(Refusal { error, form }) => (respond::respond(&error, form).map(Body::own), Some(error.code())),
         };
         if error == Some(Code::ReplayNotPossible) {
             response.headers_mut().insert(authenticate::REPLAY, http::HeaderValue::from_static("not-possible"));
@@ -88,36 +102,42 @@ impl Proxy {
     }
 
     /// The steps between observe and respond, in order.
-    async fn relay(
-        &self,
-        request: Request<Incoming>,
-        seen: &mut Observation,
-        form: &mut ReplyForm,
-    ) -> Result<Response<Body>, ProxyError> {
+    async fn relay(&self, request: Request<Incoming>, seen: &mut Observation) -> Result<Response<Body>, Refusal> {
         let (mut head, body) = request.into_parts();
         guard::guard(&head, self.listener, &self.settings.allowed_hosts, &self.settings.tags)?;
-        let mut permit = self.admission.admit()?;
+        let permit = self.admission.admit()?;
         let (_, family) = policy::judge(head.uri.path())?;
-        *form = ReplyForm::of(Some(family), &head.headers);
         seen.set_family(family);
-        let identity =
-            identify::identify(&mut head, &self.settings.tags, family, self.settings.installation_needs_assertion)?;
-        seen.set_identity(identity);
-        let slot = self.slot(seen)?;
-        permit.charge(&slot)?;
-        seen.hold(permit);
+        let slot = match self.connection(&mut head, family, permit, seen) {
+            Ok(slot) => slot,
+            Err(error) => return Err(Refusal { error, form: ReplyForm::of(Some(family), &head.headers) }),
+        };
         sanitize::request(&mut head.headers);
         let path = Uri::from(policy::outgoing_path(&head.uri));
-        let call = Outgoing::new(head.method, path, head.headers, family);
+        let mut call = Outgoing::new(head.method, path, head.headers, family);
         let body = ReplayBody::new(body, &self.settings.replay, &self.replay_memory);
-        authenticate::authenticate(self, &slot, call, &body, seen).await
+        let answer = authenticate::authenticate(self, &slot, &mut call, &body, seen).await;
+        answer.map_err(|error| Refusal { error, form: ReplyForm::of(Some(family), call.headers()) })
     }
 
-    fn slot(&self, seen: &Observation) -> Result<Arc<Slot>, ProxyError> {
+    /// The connection that the call means, charged with it.
+    fn connection(
+        &self,
+        head: &mut Parts,
+        family: ApiFamily,
+        mut permit: Permit,
+        seen: &mut Observation,
+    ) -> Result<Arc<Slot>, ProxyError> {
+        let identity =
+            identify::identify(head, &self.settings.tags, family, self.settings.installation_needs_assertion)?;
+        seen.set_identity(identity);
         let key = seen.identity().ok_or(ProxyError::NotConnected)?.key();
-        match self.tokens.warm(key) {
-            Some(slot) => Ok(slot),
-            None => Ok(self.tokens.slot(key)?),
-        }
+        let slot = match self.tokens.warm(key) {
+            Some(slot) => slot,
+            None => self.tokens.slot(key)?,
+        };
+        permit.charge(&slot)?;
+        seen.hold(permit);
+        Ok(slot)
     }
 }

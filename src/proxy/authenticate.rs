@@ -38,7 +38,7 @@ enum Answered {
 pub async fn authenticate(
     proxy: &Proxy,
     slot: &Arc<Slot>,
-    mut call: Outgoing,
+    call: &mut Outgoing,
     body: &ReplayBody,
     seen: &mut Observation,
 ) -> Result<Response<Body>, ProxyError> {
@@ -46,9 +46,9 @@ pub async fn authenticate(
     for sends in 1..=MAX_SENDS {
         let sent = proxy.tokens.clock().now();
         let mut timer = Box::pin(tokio::time::sleep(Duration::ZERO));
-        let answer = forward(&proxy.transport, proxy.worker, &mut call, &session, body, &mut timer).await;
+        let answer = forward(&proxy.transport, proxy.worker, call, &session, body, &mut timer).await;
         seen.add_upstream(proxy.tokens.clock().now().saturating_duration_since(sent));
-        let dead = match inspect(proxy, slot, &call, body, &session, answer?, timer).await? {
+        let dead = match inspect(proxy, slot, call, body, &session, answer?, timer).await? {
             Answered::Live(mut response) => {
                 if sends > 1 {
                     seen.set_replay(Replay::Done);

@@ -93,6 +93,11 @@ impl Outgoing {
         Self { method, uri, headers, family }
     }
 
+    /// The headers that go on, without host and token.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
     fn request(&mut self, session: &Session, body: RequestBody) -> Request<RequestBody> {
         let mut request = Request::new(body);
         *request.method_mut() = self.method.clone();

@@ -77,11 +77,15 @@ pub fn identify(
     family: ApiFamily,
     needs_assertion: bool,
 ) -> Result<Identity, ProxyError> {
-    let tags = take_header_tags(&mut parts.headers, names)?;
-    let assertion = take_assertion(&mut parts.headers, names)?;
+    let [tenant, user, assertion, authorization, session, token] = take_each(
+        &mut parts.headers,
+        [&names.tenant, &names.user, &names.credential, &AUTHORIZATION, &X_SFDC_SESSION, &ACCESSTOKEN],
+    )?;
+    let tags = header_tags(tenant, user, names)?;
+    let assertion = Assertion::parse(assertion, names)?;
     let mut claims = Claims { identity: tags.map(Identity), ..Claims::default() };
-    for name in [AUTHORIZATION, X_SFDC_SESSION, ACCESSTOKEN] {
-        if let Some(value) = take_one(&mut parts.headers, &name)? {
+    for (name, value) in [(AUTHORIZATION, authorization), (X_SFDC_SESSION, session), (ACCESSTOKEN, token)] {
+        if let Some(value) = value {
             claims.add(credential(&name, &value), Place::Header(name), MayIdentify::Yes)?;
         }
     }
@@ -100,9 +104,11 @@ pub fn identify(
     Ok(identity)
 }
 
-fn take_header_tags(headers: &mut HeaderMap, names: &TagNames) -> Result<Option<Source>, TagFault> {
-    let tenant = take_one(headers, &names.tenant)?;
-    let user = take_one(headers, &names.user)?;
+fn header_tags(
+    tenant: Option<HeaderValue>,
+    user: Option<HeaderValue>,
+    names: &TagNames,
+) -> Result<Option<Source>, TagFault> {
     for (header, value) in [(&names.tenant, tenant.as_ref()), (&names.user, user.as_ref())] {
         if let Some(value) = value {
             parse_name(value.as_bytes()).map_err(|error| TagFault::Name(header.clone(), error))?;
@@ -123,16 +129,16 @@ enum Assertion {
     Nothing,
 }
 
-fn take_assertion(headers: &mut HeaderMap, names: &TagNames) -> Result<Assertion, TagFault> {
-    match take_one(headers, &names.credential)?.as_ref().map(HeaderValue::as_bytes) {
-        None => Ok(Assertion::Nothing),
-        Some(b"user") => Ok(Assertion::User),
-        Some(b"installation") => Ok(Assertion::Installation),
-        Some(_) => Err(TagFault::Assertion(names.credential.clone())),
-    }
-}
-
 impl Assertion {
+    fn parse(value: Option<HeaderValue>, names: &TagNames) -> Result<Self, TagFault> {
+        match value.as_ref().map(HeaderValue::as_bytes) {
+            None => Ok(Self::Nothing),
+            Some(b"user") => Ok(Self::User),
+            Some(b"installation") => Ok(Self::Installation),
+            Some(_) => Err(TagFault::Assertion(names.credential.clone())),
+        }
+    }
+
     fn check(self, identity: &Identity, names: &TagNames, needs_assertion: bool) -> Result<(), TagFault> {
         let means_installation = identity.means_installation();
         let by_headers = matches!(identity.0, Source::Headers { .. });
@@ -201,13 +207,27 @@ impl Claims {
     }
 }
 
-fn take_one(headers: &mut HeaderMap, name: &HeaderName) -> Result<Option<HeaderValue>, TagFault> {
-    // A look at every name costs less than hashing one, and most of those that are asked for are not there.
-    match headers.iter().filter(|(known, _)| *known == name).count() {
-        0 => Ok(None),
-        1 => Ok(headers.remove(name)),
-        _ => Err(TagFault::Repeated(Place::Header(name.clone()))),
+/// Takes out the one value of each of these headers. Most of them are not there, and one look at every header costs
+/// less than a search for each.
+fn take_each<const N: usize>(
+    headers: &mut HeaderMap,
+    names: [&HeaderName; N],
+) -> Result<[Option<HeaderValue>; N], TagFault> {
+    let mut found = [0; N];
+    for (name, _) in headers.iter() {
+        if let Some(at) = names.iter().position(|known| *known == name) {
+            found[at] += 1;
+        }
     }
+    let mut taken = [const { None }; N];
+    for ((value, name), found) in taken.iter_mut().zip(names).zip(found) {
+        match found {
+            0 => {}
+            1 => *value = headers.remove(name),
+            _ => return Err(TagFault::Repeated(Place::Header(name.clone()))),
+        }
+    }
+    Ok(taken)
 }
 
 fn credential(name: &HeaderName, value: &HeaderValue) -> Result<LocalToken, LocalTokenError> {

@@ -34,8 +34,7 @@ pub enum ReplyForm {
 }
 
 impl ReplyForm {
-    /// Chooses the form by the family and by what the request's headers say it reads. Cheap: asked of every request,
-    /// before its headers move on.
+    /// Chooses the form by the family and by what the request's headers say it reads.
     pub fn of(family: Option<ApiFamily>, headers: &HeaderMap) -> Self {
         let accepted = headers.get(ACCEPT).and_then(|value| preference(value.as_bytes()));
         match family.map_or(ErrorForm::Rest, |family| family.row().error_form) {

@@ -33,13 +33,11 @@ fn is_due(slot: &Slot, session: &Session, source: &TokenSource, now: Instant) ->
         (state.lifetime, state.grant)
     };
     let life = lifetime.of(session.told());
-    // Of a token that was imported nobody knows it: the end may come sooner, and is met by a replay.
-    let age = session.age(now).unwrap_or_else(|| session.held_for(now));
     let used = now.saturating_duration_since(last_accepted);
     // An access token alone has no successor: asking for one would only end the connection early.
     grant != Some(GrantKind::AccessToken)
         && life.length >= source.settings().refresh_ahead_min_life
         // Of an end that is known, use does not put off anything: not to be in use any more does.
         && used < life.length
-        && life.is_nearly_over(used, age, session.jitter())
+        && life.is_nearly_over(used, session.age(now), session.jitter())
 }

@@ -95,6 +95,11 @@ impl Session {
         self.introspected.store(seconds, Ordering::Relaxed);
     }
 
+    /// How old it is at `now`, as far as this process can tell.
+    pub(super) fn age(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.stored.unwrap_or(self.loaded))
+    }
+
     /// Notes that the org accepted the token in a call of this family at `now`.
     pub(super) fn note_accepted(&self, family: ApiFamily, now: Instant) {
         let millis = now.saturating_duration_since(self.loaded).as_millis();
@@ -123,20 +128,15 @@ impl Session {
         latest.checked_sub(1).map(|millis| self.loaded + Duration::from_millis(millis))
     }
 
+    /// How old the token was at `at`, if it is known when it was stored.
+    pub(super) fn known_age(&self, at: Instant) -> Option<Duration> {
+        self.stored.map(|stored| at.saturating_duration_since(stored))
+    }
+
     /// When it was last used: by the last accepted call, else by being earned. Nobody knows it of a token that was imported
     /// and has not been accepted yet.
     pub(super) fn last_use(&self) -> Option<Instant> {
         self.last_accepted().or(self.stored)
-    }
-
-    /// For how long this process has had it at `at`.
-    pub(super) fn held_for(&self, at: Instant) -> Duration {
-        at.saturating_duration_since(self.loaded)
-    }
-
-    /// How old the token was at `at`, if that is known here.
-    pub(super) fn age(&self, at: Instant) -> Option<Duration> {
-        self.stored.map(|stored| at.saturating_duration_since(stored))
     }
 
     /// Whether a call sent at `sent` went out within a second of the token's being stored.

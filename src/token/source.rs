@@ -332,7 +332,7 @@ impl TokenSource {
         if let Some(first_code) = state.cooling(family, now) {
             return Err(refused_fresh(code.or(first_code)));
         }
-        if let Some(age) = refused.age(sent).filter(|_| !refused.was_refused_by(family)) {
+        if let Some(age) = refused.known_age(sent).filter(|_| !refused.was_refused_by(family)) {
             self.0.parts.metrics.age_at_refusal.observe(age.as_secs_f64());
         }
         if refused.was_fresh(sent) && !refused.was_accepted_by(family) {

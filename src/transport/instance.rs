@@ -157,8 +157,13 @@ impl Connection {
 }
 
 impl ResponseBody {
-    fn new(incoming: Incoming, link: Link, home: Home) -> Self {
-        Self { incoming, is_here: link.sender.is_ready(), connection: Some((link, home)) }
+    fn new(incoming: Incoming, mut link: Link, home: Home) -> Self {
+        let is_here = link.sender.is_ready();
+        if is_here {
+            // Or reading the body would ring for the connection, and have the task polled once more for nothing.
+            link.driver.rest();
+        }
+        Self { incoming, is_here, connection: Some((link, home)) }
     }
 }
 

@@ -12,6 +12,7 @@ mod process;
 mod proxies;
 mod relay;
 mod report;
+mod train;
 mod upstream;
 
 use std::path::{Path, PathBuf};
@@ -39,7 +40,7 @@ struct Compare {
     /// Measure these only, and leave docs/performance.md as it is.
     #[arg(long, value_enum, value_delimiter = ',')]
     only: Vec<Peer>,
-    /// The Orgpass program to measure [default: built here with --release].
+    /// The Orgpass program to measure [default: built by scripts/release].
     #[arg(long, value_name = "PATH")]
     orgpass: Option<PathBuf>,
     /// Seconds of load for each proxy, number of connections and measurement.
@@ -52,18 +53,24 @@ enum Command {
     /// The relay, as a process of its own.
     #[command(hide = true)]
     Relay(relay::Settings),
+    /// Loads an instrumented Orgpass with calls of many kinds (what scripts/release does).
+    Train(train::Settings),
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
     let cli = Cli::parse();
-    if let Some(Command::Relay(settings)) = cli.command {
-        return relay::run(settings).await;
-    }
+    let work = async {
+        match cli.command {
+            Some(Command::Relay(settings)) => relay::run(settings).await,
+            Some(Command::Train(settings)) => train::run(settings).await,
+            None => compare(cli.compare).await,
+        }
+    };
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {
-        result = compare(cli.compare) => result,
+        result = work => result,
         _ = interrupt.recv() => bail!("interrupted"),
         _ = terminate.recv() => bail!("terminated"),
     }

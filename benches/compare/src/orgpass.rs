@@ -11,43 +11,37 @@ use tokio::process::Command;
 use crate::WORKSPACE;
 use crate::process::Process;
 use crate::proxies::token;
-use crate::upstream::Upstream;
 
 /// As many as the load script names.
 const TENANTS: usize = 1000;
 
 /// Builds what ships and returns its path.
 pub(crate) async fn build() -> Result<PathBuf> {
-    let status = Command::new("cargo")
-        .args(["build", "--release", "--locked", "--package", "orgpass", "--bin", "orgpass", "--features", "jemalloc"])
-        .current_dir(WORKSPACE)
-        .status()
-        .await?;
-    if !status.success() {
-        bail!("cargo build ended with {status}");
+    let script = Path::new(WORKSPACE).join("scripts/release");
+    let output = Command::new(script).stderr(Stdio::inherit()).output().await?;
+    if !output.status.success() {
+        bail!("scripts/release ended with {}", output.status);
     }
-    let target =
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| Path::new(WORKSPACE).join("target"), PathBuf::from);
-    Ok(target.join("release/orgpass").canonicalize()?)
+    Ok(PathBuf::from(String::from_utf8(output.stdout)?.trim()))
 }
 
-/// Makes keys, imports the connections and starts `serve`.
-pub(crate) async fn start(program: &Path, config: &Path, upstream: &Upstream, dir: &Path) -> Result<Process> {
+/// Makes keys, imports `connections`, one line each, and starts `serve`.
+pub(crate) async fn start(program: &Path, config: &Path, connections: String, dir: &Path) -> Result<Process> {
     for ring in ["session.keys", "grant.keys"] {
         let key = command(program, &["keys", "new"], config, dir, None).await?;
         std::fs::write(dir.join(ring), key)?;
     }
     std::fs::write(dir.join("client-secret"), "compare\n")?;
     let import = ["connection", "import", "--ndjson"];
-    command(program, &import, config, dir, Some(connections(upstream))).await?;
+    command(program, &import, config, dir, Some(connections)).await?;
 
     let args = ["serve".as_ref(), "--config".as_ref(), config.as_os_str()];
     Process::start(program, args, dir)
 }
 
 /// One line a tenant: an access token and nothing to renew it with.
-fn connections(upstream: &Upstream) -> String {
-    let instance_url = format!("https://127.0.0.1:{}", upstream.port);
+pub(crate) fn connections(port: u16) -> String {
+    let instance_url = format!("https://127.0.0.1:{port}");
     let line = |number: usize| {
         serde_json::json!({
             "tenant": format!("t-{number}"),

@@ -68,7 +68,7 @@ pub(crate) async fn start(peer: Peer, tools: &Tools, orgpass: &Path, upstream: &
     let mut process = match peer {
         Peer::Orgpass => {
             let config = write("orgpass.toml", include_str!("../config/orgpass.toml"))?;
-            orgpass::start(orgpass, &config, upstream, dir).await?
+            orgpass::start(orgpass, &config, orgpass::connections(upstream.port), dir).await?
         }
         Peer::Nginx => {
             write("nginx.conf", include_str!("../config/nginx.conf"))?;
@@ -114,7 +114,8 @@ fn fill(template: &str, port: u16, upstream: &Upstream, dir: &Path) -> Result<St
         .replace("{{DIR}}", &dir.display().to_string()))
 }
 
-async fn listening(process: &mut Process, port: u16) -> Result<()> {
+/// Waits until the process takes connections.
+pub(crate) async fn listening(process: &mut Process, port: u16) -> Result<()> {
     let deadline = Instant::now() + START;
     while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
         process.check_running().await?;
