@@ -106,12 +106,12 @@ impl Management {
     /// Gets the next generation now, whatever the present one is good for.
     pub async fn refresh(&self, key: &ConnectionKey) -> Result<ConnectionView, Refusal> {
         let row = self.store.read(key).await?.ok_or(Refusal::NotConnected)?;
-        self.next_generation(key, Want::Ahead(row.head.generation)).await?;
+        self.renew(key, Want::Ahead(row.head.generation), None).await?;
         self.show(key).await
     }
 
-    /// Has a generation as wanted in the store: the one that is there already, or one exchanged for. `learned` is what has
-    /// been learned of the connection's sessions, in seconds, see [`crate::store::Head::idle`].
+    /// Has a generation as wanted in the store: the one that is there already, or one exchanged for, and with it what was
+    /// `learned` of the life of the connection's sessions, in seconds.
     pub async fn renew(&self, key: &ConnectionKey, want: Want, learned: Option<u32>) -> Result<(), Refusal> {
         self.exchange(key, want, learned).await.map(drop)
     }

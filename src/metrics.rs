@@ -1,12 +1,16 @@
 //! Every metric, with its full name and help text in one place, grouped by who counts it. Labels come from enums only,
 //! so that their number is bounded by types; a tenant is never a label.
 
+mod hub;
+
 use std::time::Duration;
 
 use prometheus::{
     Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
     TextEncoder,
 };
+
+pub use hub::HubMetrics;
 
 /// From the proxy's own cost to a query that runs into Salesforce's ten minutes.
 const REQUEST_BUCKETS: &[f64] =
@@ -85,25 +89,6 @@ pub struct TokenMetrics {
     pub rollbacks: IntCounter,
     /// `orgpass_restored_generations_total`
     pub restored: IntCounter,
-}
-
-/// Metrics of a hub.
-#[derive(Clone, Debug)]
-pub struct HubMetrics {
-    /// `orgpass_hub_leads`
-    pub leads: IntGauge,
-    /// `orgpass_wishes_waiting`
-    pub wishes_waiting: IntGauge,
-    /// `orgpass_oldest_wish_seconds`
-    pub oldest_wish: IntGauge,
-    /// `orgpass_wishes_total{result}`
-    pub wishes: IntCounterVec,
-    /// `orgpass_checks_total{result}`
-    pub checks: IntCounterVec,
-    /// `orgpass_stored_connections{status,cause}`
-    pub stored_connections: IntGaugeVec,
-    /// `orgpass_idle_limit_connections{days}`
-    pub idle_limit: IntGaugeVec,
 }
 
 /// Metrics of the store.
@@ -238,43 +223,7 @@ impl Metrics {
                     "Generations that this process stored again after the store had gone back.",
                 ),
             },
-            hub: HubMetrics {
-                leads: gauge(&r, "orgpass_hub_leads", "1 while this hub is the one that watches all connections."),
-                wishes_waiting: gauge(
-                    &r,
-                    "orgpass_wishes_waiting",
-                    "Wishes that this hub found in the store at its last look, at most those that it takes at once.",
-                ),
-                oldest_wish: gauge(
-                    &r,
-                    "orgpass_oldest_wish_seconds",
-                    "For how long this hub has known the wish that it has known for longest.",
-                ),
-                wishes: counter_vec(
-                    &r,
-                    "orgpass_wishes_total",
-                    "Wishes that this hub has taken, by what came of them.",
-                    &["result"],
-                ),
-                checks: counter_vec(
-                    &r,
-                    "orgpass_checks_total",
-                    "Looks of the monitor at a connection, by what it found.",
-                    &["result"],
-                ),
-                stored_connections: gauge_vec(
-                    &r,
-                    "orgpass_stored_connections",
-                    "Connections in the store by status and cause, as the leading hub last counted them.",
-                    &["status", "cause"],
-                ),
-                idle_limit: gauge_vec(
-                    &r,
-                    "orgpass_idle_limit_connections",
-                    "Connections by the days left until Salesforce ends their unused refresh token.",
-                    &["days"],
-                ),
-            },
+            hub: HubMetrics::register(&r),
             store: StoreMetrics {
                 up: gauge(&r, "orgpass_store_up", "1 while the store answers, else 0."),
                 operation_duration: histogram_vec(
@@ -291,9 +240,6 @@ impl Metrics {
         // So that growth from nothing is seen, these are there from the start.
         for result in ["answered", "refused", "unanswered"] {
             metrics.tokens.hub_wait.with_label_values(&[result]);
-        }
-        for result in ["done", "refused", "failed"] {
-            metrics.hub.wishes.with_label_values(&[result]);
         }
         metrics
     }

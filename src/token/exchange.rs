@@ -19,10 +19,11 @@ use std::time::{Duration, Instant};
 
 use self::alone::Alone;
 use self::outcome::Sent;
+use self::prepare::Ready;
 pub use self::procedure::Want;
 use self::record::{may_be_served, refuse_if_ended, unopened, unreadable};
 use self::run::Run;
-use super::{SessionSecret, Settings, Successors, TokenError, Unavailable};
+use super::{Breaker, Outcome, SessionSecret, Settings, Successors, TokenError, Unavailable};
 use crate::connection::{ConnectionKey, Generation};
 use crate::metrics::TokenMetrics;
 use crate::oauth::{Apps, TokenResponse};
@@ -54,6 +55,8 @@ pub struct ExchangerParts {
     pub trusted_hosts: TrustedHosts,
     /// What was exchanged for lately.
     pub successors: Successors,
+    /// Keeps exchanges within bounds.
+    pub breaker: Breaker,
     /// Counters of the engine.
     pub metrics: TokenMetrics,
 }
@@ -123,6 +126,7 @@ impl Exchanger {
         known: Option<Generation>,
         learned: Option<u32>,
     ) -> Result<Obtained, TokenError> {
+        let want = self.alone.in_terms_of_store(key, want);
         match self.obtain_having_learned(key, want, known, learned).await {
             Ok(obtained) => {
                 self.prepare_to_be_alone(key, &obtained.head).await;
@@ -131,7 +135,7 @@ impl Exchanger {
             Err(error @ TokenError::Unavailable { reason: Unavailable::Store, .. })
                 if !matches!(want, Want::Ahead(_)) =>
             {
-                self.earn_alone(key).await.unwrap_or(Err(error))
+                self.earn_alone(key, want).await.unwrap_or(Err(error))
             }
             Err(error @ (TokenError::NotConnected | TokenError::Reauthorize(_))) => {
                 self.alone.forget(key);
@@ -219,8 +223,14 @@ impl Exchanger {
         self.obtained(head, session, stored)
     }
 
-    /// Counts what came of sending.
-    fn note_sent(&self, grant: GrantKind, sent: &Sent, sent_at: Instant) {
+    /// Counts what came of sending, and tells the breaker.
+    fn note_sent(&self, key: &ConnectionKey, ready: &Ready, grant: GrantKind, sent: &Sent, sent_at: Instant) {
+        let told = match sent {
+            Sent::Tokens(_) => Outcome::Tokens,
+            Sent::Refused(cause) => Outcome::Refused(*cause),
+            Sent::Unspent(_) | Sent::Unknown(_) => Outcome::Unclear,
+        };
+        self.parts.breaker.note(ready.app(), key, told, Instant::now());
         self.parts.metrics.exchange_duration.observe(sent_at.elapsed().as_secs_f64());
         self.count(grant, sent.label());
     }

@@ -1,7 +1,9 @@
 //! What the proxy asks: a session for a connection, and after a refusal the next one. Exchanges run in tasks of their
 //! own on the engine's runtime, one at a time for each connection; a caller that goes away cancels nothing.
 
+mod app_files;
 mod changes;
+mod introspection;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -80,6 +82,7 @@ impl TokenSource {
         let source =
             Self(Arc::new(Inner { slots, unknown: by_key(UNKNOWN_ENTRIES), flights: TaskTracker::new(), parts }));
         source.0.parts.runtime.spawn(source.clone().follow_changes());
+        source.0.parts.runtime.spawn(source.clone().follow_app_files());
         source.0.parts.runtime.spawn(super::ahead::run(source.clone()));
         source.0.parts.runtime.spawn(Arc::clone(&source.0.parts.exchanger).guard());
         source
@@ -270,19 +273,6 @@ impl TokenSource {
         }
     }
 
-    /// Asks how long a new session lives, if that is to be asked, in a task of its own.
-    fn introspect(&self, slot: &Arc<Slot>, obtained: &Obtained) {
-        if !self.0.parts.exchanger.may_introspect(obtained) {
-            return;
-        }
-        let (exchanger, slot, obtained) = (Arc::clone(&self.0.parts.exchanger), Arc::clone(slot), obtained.clone());
-        let ask = async move {
-            let Some(seconds) = exchanger.introspect(&slot.key, &obtained).await else { return };
-            note_life(&slot, obtained.session.generation, seconds);
-        };
-        self.0.flights.spawn_on(ask, &self.0.parts.runtime);
-    }
-
     fn install(&self, slot: &Arc<Slot>, obtained: Obtained) -> FlightResult {
         let Obtained { head, session, stored, session_time, .. } = obtained;
         let session = Arc::new(self.ready(&session, stored)?);
@@ -387,12 +377,5 @@ impl TokenSource {
             }
         };
         self.0.flights.spawn_on(write, &self.0.parts.runtime);
-    }
-}
-
-/// Notes how long the session of this generation lives, as Salesforce said, if it is the one held.
-fn note_life(slot: &Slot, generation: Generation, seconds: u32) {
-    if let Some(held) = slot.session().as_ref().filter(|held| held.generation == generation) {
-        held.note_introspected(seconds);
     }
 }

@@ -201,7 +201,7 @@ impl<'a> Run<'a> {
         let sent_at = Instant::now();
         let answer = self.ready().send(connection).await;
         let sent = self.note_progress(Sent::from(answer));
-        self.exchanger.note_sent(self.record().head.grant, &sent, sent_at);
+        self.exchanger.note_sent(self.key, self.ready(), self.record().head.grant, &sent, sent_at);
         match sent {
             Sent::Tokens(response) => {
                 self.response = Some(*response);

@@ -2,7 +2,8 @@
 
 use tokio::sync::broadcast::error::RecvError;
 
-use super::{TokenSource, note_life};
+use super::TokenSource;
+use super::introspection::note_life;
 use crate::connection::ConnectionKey;
 use crate::token::TokenError;
 

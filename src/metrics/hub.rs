@@ -1,0 +1,71 @@
+//! What a hub counts.
+
+use prometheus::{IntCounterVec, IntGauge, IntGaugeVec, Registry};
+
+use super::{counter_vec, gauge, gauge_vec};
+
+/// Metrics of a hub.
+#[derive(Clone, Debug)]
+pub struct HubMetrics {
+    /// `orgpass_hub_leads`
+    pub leads: IntGauge,
+    /// `orgpass_wishes_waiting`
+    pub wishes_waiting: IntGauge,
+    /// `orgpass_oldest_wish_seconds`
+    pub oldest_wish: IntGauge,
+    /// `orgpass_wishes_total{result}`
+    pub wishes: IntCounterVec,
+    /// `orgpass_checks_total{result}`
+    pub checks: IntCounterVec,
+    /// `orgpass_stored_connections{status,cause}`
+    pub stored_connections: IntGaugeVec,
+    /// `orgpass_idle_limit_connections{days}`
+    pub idle_limit: IntGaugeVec,
+}
+
+impl HubMetrics {
+    pub(super) fn register(r: &Registry) -> Self {
+        let metrics = Self {
+            leads: gauge(r, "orgpass_hub_leads", "1 while this hub is the one that watches all connections."),
+            wishes_waiting: gauge(
+                r,
+                "orgpass_wishes_waiting",
+                "Wishes that this hub found in the store at its last look, at most those that it takes at once.",
+            ),
+            oldest_wish: gauge(
+                r,
+                "orgpass_oldest_wish_seconds",
+                "For how long this hub has known the wish that it has known for longest.",
+            ),
+            wishes: counter_vec(
+                r,
+                "orgpass_wishes_total",
+                "Wishes that this hub has taken, by what came of them.",
+                &["result"],
+            ),
+            checks: counter_vec(
+                r,
+                "orgpass_checks_total",
+                "Looks of the monitor at a connection, by what it found.",
+                &["result"],
+            ),
+            stored_connections: gauge_vec(
+                r,
+                "orgpass_stored_connections",
+                "Connections in the store by status and cause, as the leading hub last counted them.",
+                &["status", "cause"],
+            ),
+            idle_limit: gauge_vec(
+                r,
+                "orgpass_idle_limit_connections",
+                "Connections by the days left until Salesforce ends their unused refresh token.",
+                &["days"],
+            ),
+        };
+        // So that growth from nothing is seen, these are there from the start.
+        for result in ["done", "refused", "failed"] {
+            metrics.wishes.with_label_values(&[result]);
+        }
+        metrics
+    }
+}
