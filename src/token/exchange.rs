@@ -2,6 +2,7 @@
 //! in which order is decided by `procedure`; here it is carried out.
 
 mod alone;
+mod earned;
 mod introspection;
 mod outcome;
 mod prepare;
@@ -18,7 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use self::alone::Alone;
-use self::outcome::Sent;
+use self::outcome::{Sent, Waiting};
 use self::prepare::Ready;
 pub use self::procedure::Want;
 use self::record::{may_be_served, refuse_if_ended, unopened, unreadable};
@@ -91,6 +92,10 @@ pub struct Obtained {
 impl Exchanger {
     /// An exchanger of these parts.
     pub fn new(parts: ExchangerParts) -> Self {
+        // That nothing has been waited for yet is worth showing.
+        for waiting in Waiting::ALL {
+            parts.metrics.waits.with_label_values(&[waiting.as_str()]);
+        }
         Self {
             alone: Alone::new(parts.settings.cache_entries),
             parts,

@@ -78,6 +78,19 @@ pub(super) enum Waiting {
 }
 
 impl Waiting {
+    /// Every kind, for metrics.
+    pub(super) const ALL: [Self; 9] = [
+        Self::Lease,
+        Self::TokenEndpoint,
+        Self::Store,
+        Self::Stored,
+        Self::Successors,
+        Self::RolledBack,
+        Self::Outcome,
+        Self::RateLimit,
+        Self::Turn,
+    ];
+
     /// The word in metrics.
     pub(super) fn as_str(self) -> &'static str {
         match self {
