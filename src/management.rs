@@ -30,7 +30,7 @@ use crate::connection::{ConnectionKey, Status};
 use crate::oauth::Apps;
 use crate::salesforce::hosts::TrustedHosts;
 use crate::store::{Record, Row, Store};
-use crate::token::{Exchanger, Obtained, Want};
+use crate::token::{Exchanger, Obtained, TokenError, Want};
 use crate::transport::Transport;
 use crate::vault::{Sealed, Vault};
 
@@ -127,7 +127,13 @@ impl Management {
             return Err(Refusal::NoGrantKeys);
         }
         let (exchanger, key) = (Arc::clone(&self.exchanger), key.clone());
-        let exchange = tokio::spawn(async move { exchanger.obtain_having_learned(&key, want, None, learned).await });
+        let exchange = tokio::spawn(async move {
+            let obtained = exchanger.obtain_having_learned(&key, want, None, learned).await?;
+            // Nobody waits for what only saves later work.
+            let earned = obtained.clone();
+            tokio::spawn(async move { exchanger.introspect(&key, &earned).await });
+            Ok::<_, TokenError>(obtained)
+        });
         match exchange.await {
             Ok(obtained) => Ok(obtained?),
             Err(error) => Err(Refusal::Failed { message: format!("the exchange ended without a result: {error}") }),

@@ -3,6 +3,7 @@
 
 mod alone;
 mod earned;
+mod introspection;
 mod outcome;
 mod prepare;
 mod procedure;
@@ -74,7 +75,7 @@ pub struct Exchanger {
 }
 
 /// A generation, and what the engine wants to know with it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Obtained {
     /// The clear part of its record.
     pub head: Head,
@@ -121,8 +122,36 @@ impl Exchanger {
         self.obtain_having_learned(key, want, known, None).await
     }
 
-    /// As [`Exchanger::obtain`]; what this process has learned of the connection's sessions is written with the outcome,
-    /// see [`Head::idle`].
+    /// As [`Exchanger::obtain_having_learned`], for calls of this process: while the store is away, a session may be earned
+    /// for its own memory.
+    pub(super) async fn obtain_for_calls(
+        &self,
+        key: &ConnectionKey,
+        want: Want,
+        known: Option<Generation>,
+        learned: Option<u32>,
+    ) -> Result<Obtained, TokenError> {
+        let want = self.alone.in_terms_of_store(key, want);
+        match self.obtain_having_learned(key, want, known, learned).await {
+            Ok(obtained) => {
+                self.prepare_to_be_alone(key, &obtained.head).await;
+                Ok(obtained)
+            }
+            Err(error @ TokenError::Unavailable { reason: Unavailable::Store, .. })
+                if !matches!(want, Want::Ahead(_)) =>
+            {
+                self.earn_alone(key, want).await.unwrap_or(Err(error))
+            }
+            Err(error @ (TokenError::NotConnected | TokenError::Reauthorize(_))) => {
+                self.alone.forget(key);
+                Err(error)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// As [`Exchanger::obtain`]; what has been learned of the connection's sessions is written with the outcome, see
+    /// [`Head::idle`].
     pub async fn obtain_having_learned(
         &self,
         key: &ConnectionKey,
@@ -130,35 +159,11 @@ impl Exchanger {
         known: Option<Generation>,
         learned: Option<u32>,
     ) -> Result<Obtained, TokenError> {
-        let obtained = self.obtain_by_store(key, want, known, learned).await;
-        match obtained {
-            Err(error @ TokenError::Unavailable { reason: Unavailable::Store, .. })
-                if !matches!(want, Want::Ahead(_)) =>
-            {
-                self.earn_alone(key).await.unwrap_or(Err(error))
-            }
-            Err(error @ (TokenError::NotConnected | TokenError::Reauthorize(_))) => {
-                self.alone.forget(key);
-                Err(error)
-            }
-            obtained => obtained,
-        }
-    }
-
-    async fn obtain_by_store(
-        &self,
-        key: &ConnectionKey,
-        want: Want,
-        known: Option<Generation>,
-        learned: Option<u32>,
-    ) -> Result<Obtained, TokenError> {
         let stored = if want == Want::Any && known.is_none() { self.load(key).await? } else { None };
-        let obtained = match stored {
-            Some(stored) => stored,
-            None => Run::new(self, key, want, known, learned).finish().await?,
-        };
-        self.prepare_to_be_alone(key, &obtained.head).await;
-        Ok(obtained)
+        match stored {
+            Some(stored) => Ok(stored),
+            None => Run::new(self, key, want, known, learned).finish().await,
+        }
     }
 
     /// The stored generation, by one read; `None` if the connection has no session that may be used.

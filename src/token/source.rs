@@ -268,10 +268,10 @@ impl TokenSource {
     async fn obtain(&self, slot: &Slot, want: Want) -> Result<Obtained, TokenError> {
         let known = slot.session().as_ref().map(|session| session.generation);
         let learned = slot.state().lifetime.to_remember();
-        let Some(ask_hub) = &self.0.parts.ask_hub else {
-            return self.0.parts.exchanger.obtain_having_learned(&slot.key, want, known, learned).await;
-        };
-        ask_hub.obtain(&slot.key, want, known, learned, slot.news()).await
+        match &self.0.parts.ask_hub {
+            None => self.0.parts.exchanger.obtain_for_calls(&slot.key, want, known, learned).await,
+            Some(ask_hub) => ask_hub.obtain(&slot.key, want, known, learned, slot.news()).await,
+        }
     }
 
     fn install(&self, slot: &Arc<Slot>, obtained: Obtained) -> FlightResult {

@@ -7,7 +7,7 @@ use crate::connection::{Cause, Status};
 use crate::oauth;
 use crate::secret::Secret;
 use crate::store::{Commit, Fingerprint, Head};
-use crate::token::{SessionSecret, TokenError, Unavailable};
+use crate::token::{SessionSecret, TokenError, Unavailable, lifetime};
 
 /// What an exchange brought, ready to be stored.
 pub(super) struct Earned {
@@ -46,7 +46,7 @@ impl Earned {
             generation,
             fingerprint: grant.refresh_token.as_ref().map(Fingerprint::of),
             attempt: Some(run.attempt.clone()),
-            idle: run.learned.into_iter().chain(record.head.idle).min(),
+            idle: lifetime::to_remember(record.head.idle, run.learned),
             ..record.head.clone()
         };
         let no_keys = |_| TokenError::unavailable(Unavailable::NoHub);
