@@ -18,6 +18,7 @@ mod operating;
 mod refusing;
 mod rekeying;
 mod replaying;
+mod restoring;
 mod sanitizing;
 mod storing;
 mod streaming;
