@@ -225,7 +225,11 @@ fn documented_keys() -> Vec<String> {
         if let Some(name) = line.strip_prefix("## `[") {
             section = name.trim_end_matches("]`");
         } else if let Some(key) = line.strip_prefix("| `") {
-            keys.push(format!("{section}.{}", key.split('`').next().unwrap()));
+            let key = key.split('`').next().unwrap();
+            // Forms of a URL have a table of their own.
+            if !key.contains("://") {
+                keys.push(format!("{section}.{key}"));
+            }
         }
     }
     keys.sort();
