@@ -52,8 +52,6 @@ pub struct Management {
     trusted_hosts: TrustedHosts,
     exchanger: Arc<Exchanger>,
     keys: KeyKeeper,
-    // Within a process, two imports of one refresh token must not both find it free.
-    importing: tokio::sync::Mutex<()>,
 }
 
 impl Management {
@@ -68,7 +66,6 @@ impl Management {
             trusted_hosts: parts.trusted_hosts.clone(),
             keys: KeyKeeper::new(Arc::clone(&parts.store), Arc::clone(&parts.vault)),
             exchanger,
-            importing: tokio::sync::Mutex::default(),
         }
     }
 
