@@ -13,6 +13,7 @@ use super::{Exchanger, LEASE, Obtained, lock};
 use crate::connection::{Cause, ConnectionKey, Generation};
 use crate::oauth;
 use crate::store::{AttemptId, Committed, Fingerprint, IntentWrite, Owner, Record, Row};
+use crate::token::backoff::jittered;
 use crate::token::{TokenError, Unavailable};
 use crate::transport::OneShot;
 
@@ -326,10 +327,4 @@ fn seen(row: &Row, open: Option<OpenIntent>) -> Seen {
         serves: row.session.is_some() && may_be_served(&row.head),
         open,
     }
-}
-
-/// A pause and up to as much again at random, so that waiting processes do not move in step.
-fn jittered(pause: Duration) -> Duration {
-    let random = getrandom::u32().unwrap_or(0);
-    pause + pause.mul_f64(f64::from(random) / f64::from(u32::MAX))
 }
