@@ -29,7 +29,7 @@ use crate::server::{self, Listener};
 use crate::shutdown::{self, Stop};
 use crate::store::{Access, EmbeddedStore, ObservedStore, RedisStore, Store, StoreError, StoreUrl};
 use crate::telemetry;
-use crate::token::{AskHub, Clock, Exchanger, ExchangerParts, Parts, Successors, TokenSource};
+use crate::token::{AskHub, Breaker, Clock, Exchanger, ExchangerParts, Parts, Successors, TokenSource};
 use crate::transport::{Transport, TransportError};
 
 /// How long exchanges may take to end when the process stops: the lease's life and some.
@@ -100,6 +100,7 @@ impl Engine {
             transport: Arc::clone(&transport),
             trusted_hosts: config.transport.trusted_hosts.clone(),
             successors,
+            breaker: Breaker::new(config.tokens.limits),
             metrics: metrics.tokens.clone(),
         }));
         let management = Arc::new(Management::new(Arc::clone(&exchanger)));

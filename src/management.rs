@@ -30,7 +30,7 @@ use crate::connection::{ConnectionKey, Status};
 use crate::oauth::Apps;
 use crate::salesforce::hosts::TrustedHosts;
 use crate::store::{Record, Row, Store};
-use crate::token::{Exchanger, Obtained, Want};
+use crate::token::{Exchanger, Obtained, TokenError, Want};
 use crate::transport::Transport;
 use crate::vault::{Sealed, Vault};
 
@@ -52,8 +52,6 @@ pub struct Management {
     trusted_hosts: TrustedHosts,
     exchanger: Arc<Exchanger>,
     keys: KeyKeeper,
-    // Within a process, two imports of one refresh token must not both find it free.
-    importing: tokio::sync::Mutex<()>,
 }
 
 impl Management {
@@ -68,7 +66,6 @@ impl Management {
             trusted_hosts: parts.trusted_hosts.clone(),
             keys: KeyKeeper::new(Arc::clone(&parts.store), Arc::clone(&parts.vault)),
             exchanger,
-            importing: tokio::sync::Mutex::default(),
         }
     }
 
@@ -106,23 +103,34 @@ impl Management {
     /// Gets the next generation now, whatever the present one is good for.
     pub async fn refresh(&self, key: &ConnectionKey) -> Result<ConnectionView, Refusal> {
         let row = self.store.read(key).await?.ok_or(Refusal::NotConnected)?;
-        self.renew(key, Want::Ahead(row.head.generation)).await?;
+        self.renew(key, Want::Ahead(row.head.generation), None).await?;
         self.show(key).await
     }
 
-    /// Has a generation as wanted in the store: the one that is there already, or one exchanged for.
-    pub async fn renew(&self, key: &ConnectionKey, want: Want) -> Result<(), Refusal> {
-        self.next_generation(key, want).await.map(drop)
+    /// Has a generation as wanted in the store: the one that is there already, or one exchanged for, and with it what was
+    /// `learned` of the life of the connection's sessions, in seconds.
+    pub async fn renew(&self, key: &ConnectionKey, want: Want, learned: Option<u32>) -> Result<(), Refusal> {
+        self.exchange(key, want, learned).await.map(drop)
     }
 
     /// A generation as wanted. The exchange runs in a task of its own, so that it ends whatever becomes of whoever
     /// asked for it.
     async fn next_generation(&self, key: &ConnectionKey, want: Want) -> Result<Obtained, Refusal> {
+        self.exchange(key, want, None).await
+    }
+
+    async fn exchange(&self, key: &ConnectionKey, want: Want, learned: Option<u32>) -> Result<Obtained, Refusal> {
         if !self.vault.has_grant_keys() {
             return Err(Refusal::NoGrantKeys);
         }
         let (exchanger, key) = (Arc::clone(&self.exchanger), key.clone());
-        let exchange = tokio::spawn(async move { exchanger.obtain(&key, want, None).await });
+        let exchange = tokio::spawn(async move {
+            let obtained = exchanger.obtain_having_learned(&key, want, None, learned).await?;
+            // Nobody waits for what only saves later work.
+            let earned = obtained.clone();
+            tokio::spawn(async move { exchanger.introspect(&key, &earned).await });
+            Ok::<_, TokenError>(obtained)
+        });
         match exchange.await {
             Ok(obtained) => Ok(obtained?),
             Err(error) => Err(Refusal::Failed { message: format!("the exchange ended without a result: {error}") }),

@@ -75,6 +75,10 @@ pub enum Unavailable {
     Busy,
     /// The store holds less than this process has seen: it went back to an older state.
     RolledBack,
+    /// Salesforce refuses the app, whichever connection asks.
+    App,
+    /// The connection has had as many exchanges as it may have.
+    Cap,
     /// This process has no grant keys and no hub answers.
     NoHub,
 }
@@ -89,6 +93,8 @@ impl Unavailable {
             Self::RateLimited => "Salesforce limits this user's logins",
             Self::Busy => "another exchange is under way",
             Self::RolledBack => "the store went back to an older state",
+            Self::App => "Salesforce refuses the app",
+            Self::Cap => "the connection has had as many exchanges as it may have in an hour",
             Self::NoHub => "this process has no grant keys and no hub is running",
         }
     }

@@ -22,7 +22,7 @@ impl Hub {
         let found = match row.head.status {
             Status::Pending | Status::Disconnected | Status::Reauthorize => return self.store.unschedule(key).await,
             _ if self.must_be_kept_alive(&row) => {
-                self.management.renew(key, Want::Ahead(row.head.generation)).await.map(|()| "kept_alive")
+                self.management.renew(key, Want::Ahead(row.head.generation), None).await.map(|()| "kept_alive")
             }
             _ => self.management.look(key).await.map(|found| match found.session {
                 SessionFound::Alive => "alive",

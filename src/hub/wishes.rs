@@ -81,8 +81,8 @@ impl Hub {
 
     async fn see_to(&self, wish: Wish, _working: Working) {
         let outcome = match wish.need {
-            Need::Next { refused, .. } if !self.is_stopped(&wish).await => {
-                self.management.renew(&wish.key, refused.map_or(Want::Any, Want::After)).await
+            Need::Next { refused, idle } if !self.is_stopped(&wish).await => {
+                self.management.renew(&wish.key, refused.map_or(Want::Any, Want::After), idle).await
             }
             Need::Next { .. } => Ok(()),
             Need::Check(generation) => self.management.confirm(&wish.key, generation).await,

@@ -12,7 +12,7 @@ use crate::oauth::Apps;
 use crate::salesforce::hosts::TrustedHosts;
 use crate::settings::Section;
 use crate::store::{EmbeddedStore, Store};
-use crate::token::{Exchanger, ExchangerParts, Settings, Successors};
+use crate::token::{Breaker, Exchanger, ExchangerParts, Settings, Successors};
 use crate::transport::{self, Transport};
 use crate::vault::{KeyRing, Vault, new_key_line};
 
@@ -77,6 +77,7 @@ pub(crate) fn management(store: Arc<dyn Store>, vault: Arc<Vault>) -> Management
         transport: Arc::new(Transport::new(settings, None, 1).unwrap()),
         trusted_hosts: trusted(),
         successors: Successors::open(None).unwrap(),
+        breaker: Breaker::new(Settings::default().limits),
         metrics: Metrics::new().tokens,
     })))
 }

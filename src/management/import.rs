@@ -44,14 +44,27 @@ impl Management {
         if !self.vault.has_grant_keys() {
             return Err(Refusal::NoGrantKeys);
         }
-        let lease = self.take_lease(key).await?;
-        let imported = self.import_under_lease(key, request).await;
-        self.give_back(lease).await;
+        // Two imports of one refresh token must not both find it free, in whichever process they run.
+        let token = request.refresh_token.as_ref().map(|token| token_key(&Fingerprint::of(token)));
+        let token = match &token {
+            Some(token) => Some(self.take_lease(token).await?),
+            None => None,
+        };
+        let imported = match self.take_lease(key).await {
+            Ok(lease) => {
+                let imported = self.import_under_lease(key, request).await;
+                self.give_back(lease).await;
+                imported
+            }
+            Err(refusal) => Err(refusal),
+        };
+        if let Some(token) = token {
+            self.give_back(token).await;
+        }
         imported
     }
 
     async fn import_under_lease(&self, key: &ConnectionKey, request: &ImportRequest) -> Result<Imported, Refusal> {
-        let _alone = self.importing.lock().await;
         let fingerprint = request.refresh_token.as_ref().map(Fingerprint::of);
         let mut spent = Vec::new();
         let when = match self.store.read_record(key).await? {
@@ -184,6 +197,11 @@ impl Management {
             grant: grant.seal(&self.vault, key).map_err(no_keys)?,
         })
     }
+}
+
+/// What the lease of a refresh token is taken on. No connection has this name, or if one has, nothing but time is lost.
+fn token_key(fingerprint: &Fingerprint) -> ConnectionKey {
+    ConnectionKey::parse("orgpass:import", Some(fingerprint.as_str())).expect("fingerprints are short hex")
 }
 
 /// The org's id in front of an opaque access token, `00Dxx0000001gPL!AQ...`: known early, it pins the first exchange.

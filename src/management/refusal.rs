@@ -93,6 +93,7 @@ impl From<TokenError> for Refusal {
                 Unavailable::RateLimited => Self::RateLimited,
                 Unavailable::NoHub => Self::NoGrantKeys,
                 Unavailable::Record => Self::Record { message: reason.to_string() },
+                Unavailable::App | Unavailable::Cap => Self::Unavailable { message: reason.to_string() },
                 Unavailable::Store | Unavailable::RolledBack | Unavailable::TokenEndpoint => {
                     Self::Unavailable { message: reason.to_string() }
                 }

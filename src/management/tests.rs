@@ -325,6 +325,19 @@ async fn rotate(world: &Fixture, key: &ConnectionKey, token: &str) {
 }
 
 #[tokio::test]
+async fn of_two_imports_of_one_refresh_token_in_two_processes_one_is_refused() {
+    let Fixture { management: here, store, vault, folder: _folder } = Fixture::new();
+    let there = fixture::management(store, vault);
+    for round in 0..20 {
+        let token = format!("5Aep861{round}");
+        let documents = ["acme", "globex"].map(|tenant| with_refresh_token(&format!("{tenant}{round}"), &token));
+        let (one, other) = tokio::join!(here.import_document(&documents[0]), there.import_document(&documents[1]));
+        let refused = [one, other].into_iter().filter_map(Result::err).collect::<Vec<_>>();
+        assert!(matches!(refused.as_slice(), [Refusal::TokenHeld(_)]), "{refused:?}");
+    }
+}
+
+#[tokio::test]
 async fn without_grant_keys_nothing_is_imported() {
     let world = Fixture::with(Vault::new(ring(), None));
     let refused = world.management.import_document(&with_refresh_token("a", "5Aep1")).await;

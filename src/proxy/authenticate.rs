@@ -30,8 +30,8 @@ pub const REPLAY: HeaderName = HeaderName::from_static("orgpass-replay");
 enum Answered {
     /// The org's answer, for the caller.
     Live(Response<Body>),
-    /// The session is dead; Salesforce's code for it.
-    Dead(ErrorCode),
+    /// The session is dead; Salesforce's code for it, where the answer has one.
+    Dead(Option<ErrorCode>),
 }
 
 /// Sends the call until the org accepts its session.
@@ -60,10 +60,10 @@ pub async fn authenticate(
         };
         if !body.can_be_sent_again() || sends == MAX_SENDS {
             seen.set_replay(Replay::NotPossible);
-            proxy.tokens.prepare_next(slot, &session, call.family, Some(dead), sent)?;
+            proxy.tokens.prepare_next(slot, &session, call.family, dead, sent)?;
             return Err(ProxyError::ReplayNotPossible);
         }
-        session = proxy.tokens.next(slot, &session, call.family, Some(dead), sent).await.map_err(|error| {
+        session = proxy.tokens.next(slot, &session, call.family, dead, sent).await.map_err(|error| {
             seen.set_replay(Replay::NoToken);
             ProxyError::from(error)
         })?;
@@ -84,9 +84,13 @@ async fn inspect(
     let (mut head, mut rest) = answer.into_parts();
     let mut peeked = None;
     if call.family.peeks_at(head.status.as_u16()) {
+        // Without a body nothing tells a dead session from another refusal; that the next is refused too, tells.
+        if call.is_head() && head.status == StatusCode::UNAUTHORIZED {
+            return Ok(Answered::Dead(None));
+        }
         let seen = peek(&head.headers, &mut rest).await?;
         if let Verdict::Dead { code } = judge(call.family, head.status.as_u16(), &head.headers, &seen) {
-            return Ok(Answered::Dead(code));
+            return Ok(Answered::Dead(Some(code)));
         }
         if sanitize::contains_token(&seen.plain, session.token().expose().as_bytes()) {
             return Err(ProxyError::ResponseWithheld);

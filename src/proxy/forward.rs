@@ -26,6 +26,13 @@ pub struct Outgoing {
     pub family: ApiFamily,
 }
 
+impl Outgoing {
+    /// Whether the answer has no body that could say anything.
+    pub fn is_head(&self) -> bool {
+        self.method == Method::HEAD
+    }
+}
+
 /// Sends the call with `session` and waits for the head of the answer.
 pub async fn forward(
     transport: &Transport,

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
+use super::backoff::jittered;
 use super::{Exchanger, Obtained, TokenError, Unavailable, Want};
 use crate::connection::{ConnectionKey, Generation};
 use crate::store::{Need, StoreError, Wish};
@@ -94,10 +95,4 @@ impl AskHub {
             Err(_) => Unavailable::Store,
         })
     }
-}
-
-/// A pause and up to as much again at random, so that waiting processes do not move in step.
-fn jittered(pause: Duration) -> Duration {
-    let random = getrandom::u32().unwrap_or(0);
-    pause + pause.mul_f64(f64::from(random) / f64::from(u32::MAX))
 }

@@ -1,4 +1,4 @@
-//! A stop that doubles: not before a time, each further failure twice as long, up to a bound.
+//! Waiting: stops that double, and pauses that differ between processes.
 
 use std::time::{Duration, Instant};
 
@@ -38,6 +38,12 @@ impl Backoff {
     pub(super) fn clear(&mut self) {
         *self = Self::new(self.first, self.longest);
     }
+}
+
+/// A pause and up to as much again at random, so that waiting processes do not move in step.
+pub(super) fn jittered(pause: Duration) -> Duration {
+    let random = getrandom::u32().unwrap_or(0);
+    pause + pause.mul_f64(f64::from(random) / f64::from(u32::MAX))
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 //! in which order is decided by `procedure`; here it is carried out.
 
 mod alone;
+mod earned;
+mod introspection;
 mod outcome;
 mod prepare;
 mod procedure;
@@ -17,11 +19,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use self::alone::Alone;
-use self::outcome::Sent;
+use self::outcome::{Sent, Waiting};
+use self::prepare::Ready;
 pub use self::procedure::Want;
 use self::record::{may_be_served, refuse_if_ended, unopened, unreadable};
 use self::run::Run;
-use super::{SessionSecret, Settings, Successors, TokenError, Unavailable};
+use super::{Breaker, Outcome, SessionSecret, Settings, Successors, TokenError, Unavailable};
 use crate::connection::{ConnectionKey, Generation};
 use crate::metrics::TokenMetrics;
 use crate::oauth::{Apps, TokenResponse};
@@ -53,6 +56,8 @@ pub struct ExchangerParts {
     pub trusted_hosts: TrustedHosts,
     /// What was exchanged for lately.
     pub successors: Successors,
+    /// Keeps exchanges within bounds.
+    pub breaker: Breaker,
     /// Counters of the engine.
     pub metrics: TokenMetrics,
 }
@@ -70,7 +75,7 @@ pub struct Exchanger {
 }
 
 /// A generation, and what the engine wants to know with it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Obtained {
     /// The clear part of its record.
     pub head: Head,
@@ -87,6 +92,10 @@ pub struct Obtained {
 impl Exchanger {
     /// An exchanger of these parts.
     pub fn new(parts: ExchangerParts) -> Self {
+        // That nothing has been waited for yet is worth showing.
+        for waiting in Waiting::ALL {
+            parts.metrics.waits.with_label_values(&[waiting.as_str()]);
+        }
         Self {
             alone: Alone::new(parts.settings.cache_entries),
             parts,
@@ -113,31 +122,37 @@ impl Exchanger {
         self.obtain_having_learned(key, want, known, None).await
     }
 
-    /// As [`Exchanger::obtain`]; what this process has learned of the connection's sessions is written with the outcome,
-    /// see [`Head::idle`].
-    pub(super) async fn obtain_having_learned(
+    /// As [`Exchanger::obtain_having_learned`], for calls of this process: while the store is away, a session may be earned
+    /// for its own memory.
+    pub(super) async fn obtain_for_calls(
         &self,
         key: &ConnectionKey,
         want: Want,
         known: Option<Generation>,
         learned: Option<u32>,
     ) -> Result<Obtained, TokenError> {
-        let obtained = self.obtain_by_store(key, want, known, learned).await;
-        match obtained {
+        let want = self.alone.in_terms_of_store(key, want);
+        match self.obtain_having_learned(key, want, known, learned).await {
+            Ok(obtained) => {
+                self.prepare_to_be_alone(key, &obtained.head).await;
+                Ok(obtained)
+            }
             Err(error @ TokenError::Unavailable { reason: Unavailable::Store, .. })
                 if !matches!(want, Want::Ahead(_)) =>
             {
-                self.earn_alone(key).await.unwrap_or(Err(error))
+                self.earn_alone(key, want).await.unwrap_or(Err(error))
             }
             Err(error @ (TokenError::NotConnected | TokenError::Reauthorize(_))) => {
                 self.alone.forget(key);
                 Err(error)
             }
-            obtained => obtained,
+            Err(error) => Err(error),
         }
     }
 
-    async fn obtain_by_store(
+    /// As [`Exchanger::obtain`]; what has been learned of the connection's sessions is written with the outcome, see
+    /// [`Head::idle`].
+    pub async fn obtain_having_learned(
         &self,
         key: &ConnectionKey,
         want: Want,
@@ -145,12 +160,10 @@ impl Exchanger {
         learned: Option<u32>,
     ) -> Result<Obtained, TokenError> {
         let stored = if want == Want::Any && known.is_none() { self.load(key).await? } else { None };
-        let obtained = match stored {
-            Some(stored) => stored,
-            None => Run::new(self, key, want, known, learned).finish().await?,
-        };
-        self.prepare_to_be_alone(key, &obtained.head).await;
-        Ok(obtained)
+        match stored {
+            Some(stored) => Ok(stored),
+            None => Run::new(self, key, want, known, learned).finish().await,
+        }
     }
 
     /// The stored generation, by one read; `None` if the connection has no session that may be used.
@@ -215,8 +228,14 @@ impl Exchanger {
         self.obtained(head, session, stored)
     }
 
-    /// Counts what came of sending.
-    fn note_sent(&self, grant: GrantKind, sent: &Sent, sent_at: Instant) {
+    /// Counts what came of sending, and tells the breaker.
+    fn note_sent(&self, key: &ConnectionKey, ready: &Ready, grant: GrantKind, sent: &Sent, sent_at: Instant) {
+        let told = match sent {
+            Sent::Tokens(_) => Outcome::Tokens,
+            Sent::Refused(cause) => Outcome::Refused(*cause),
+            Sent::Unspent(_) | Sent::Unknown(_) => Outcome::Unclear,
+        };
+        self.parts.breaker.note(ready.app(), key, told, Instant::now());
         self.parts.metrics.exchange_duration.observe(sent_at.elapsed().as_secs_f64());
         self.count(grant, sent.label());
     }

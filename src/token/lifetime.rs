@@ -130,6 +130,12 @@ impl Lifetime {
     }
 }
 
+/// What a record is to remember that knows `known` when somebody has learned `learned`, both in seconds.
+pub(super) fn to_remember(known: Option<u32>, learned: Option<u32>) -> Option<u32> {
+    let believed = learned.filter(|seconds| Duration::from_secs((*seconds).into()) >= SHORTEST_REMEMBERED);
+    known.into_iter().chain(believed).min()
+}
+
 /// What a record tells of the life of its session: `idle` is the clear part's, `session_time` the app's.
 pub fn stored_life(session: Option<&SessionSecret>, idle: Option<u32>, session_time: Option<Duration>) -> Life {
     let mut lifetime = Lifetime::default();
@@ -178,6 +184,9 @@ mod tests {
         lifetime.learn(15 * MINUTE - Duration::from_millis(1));
         assert_eq!(lifetime.to_remember(), None);
         assert!(lifetime.of(None).length < 15 * MINUTE, "the process that saw it goes by it");
+        assert_eq!(to_remember(Some(1200), Some(60)), Some(1200), "whoever says so");
+        assert_eq!(to_remember(Some(1200), Some(900)), Some(900));
+        assert_eq!(to_remember(None, None), None);
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! What the proxy asks: a session for a connection, and after a refusal the next one. Exchanges run in tasks of their
 //! own on the engine's runtime, one at a time for each connection; a caller that goes away cancels nothing.
 
+mod app_files;
 mod changes;
 mod introspection;
+mod refusals;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -16,7 +18,7 @@ use tokio_util::task::TaskTracker;
 use super::exchange::{Exchanger, Obtained};
 use super::slot::{Flight, FlightResult};
 use super::{AskHub, Clock, Session, SessionSecret, Settings, Slot, TokenError, Unavailable, Want};
-use crate::connection::{Cause, ConnectionKey, Generation, KeyRef, Status};
+use crate::connection::{Cause, ConnectionKey, KeyRef, Status};
 use crate::metrics::TokenMetrics;
 use crate::salesforce::hosts::TrustedHosts;
 use crate::salesforce::{ApiFamily, ErrorCode};
@@ -81,6 +83,7 @@ impl TokenSource {
         let source =
             Self(Arc::new(Inner { slots, unknown: by_key(UNKNOWN_ENTRIES), flights: TaskTracker::new(), parts }));
         source.0.parts.runtime.spawn(source.clone().follow_changes());
+        source.0.parts.runtime.spawn(source.clone().follow_app_files());
         source.0.parts.runtime.spawn(super::ahead::run(source.clone()));
         source.0.parts.runtime.spawn(Arc::clone(&source.0.parts.exchanger).guard());
         source
@@ -265,10 +268,10 @@ impl TokenSource {
     async fn obtain(&self, slot: &Slot, want: Want) -> Result<Obtained, TokenError> {
         let known = slot.session().as_ref().map(|session| session.generation);
         let learned = slot.state().lifetime.to_remember();
-        let Some(ask_hub) = &self.0.parts.ask_hub else {
-            return self.0.parts.exchanger.obtain_having_learned(&slot.key, want, known, learned).await;
-        };
-        ask_hub.obtain(&slot.key, want, known, learned, slot.news()).await
+        match &self.0.parts.ask_hub {
+            None => self.0.parts.exchanger.obtain_for_calls(&slot.key, want, known, learned).await,
+            Some(ask_hub) => ask_hub.obtain(&slot.key, want, known, learned, slot.news()).await,
+        }
     }
 
     fn install(&self, slot: &Arc<Slot>, obtained: Obtained) -> FlightResult {
@@ -304,76 +307,5 @@ impl TokenSource {
         if head.cause == Some(Cause::FreshTokenRefused) {
             slot.set_troubled(true);
         }
-    }
-
-    fn judge_refusal(
-        &self,
-        slot: &Arc<Slot>,
-        refused: &Session,
-        family: ApiFamily,
-        code: Option<ErrorCode>,
-        sent: Instant,
-    ) -> Result<(), TokenError> {
-        let now = self.clock().now();
-        let mut state = slot.state();
-        let refused_fresh = |code| TokenError::Misconfigured { cause: Cause::FreshTokenRefused, code };
-        if let Some(first_code) = state.cooling(family, now) {
-            return Err(refused_fresh(code.or(first_code)));
-        }
-        if let Some(age) = refused.known_age(sent).filter(|_| !refused.was_refused_by(family)) {
-            self.0.parts.metrics.age_at_refusal.observe(age.as_secs_f64());
-        }
-        if refused.was_fresh(sent) && !refused.was_accepted_by(family) {
-            state.cool(family, code.clone(), now);
-            slot.set_troubled(true);
-            if !state.is_good_for_some(refused) {
-                (state.status, state.cause) = (Status::Misconfigured, Some(Cause::FreshTokenRefused));
-                self.write_status(slot, refused.generation, state.cause);
-            }
-            return Err(refused_fresh(code));
-        }
-        if let Some(last) = refused.last_use()
-            && slot.session().as_ref().is_some_and(|held| held.generation == refused.generation)
-        {
-            state.lifetime.learn(sent.saturating_duration_since(last));
-        }
-        refused.note_refused(family);
-        Ok(())
-    }
-
-    fn cure(&self, slot: &Arc<Slot>, generation: Generation, family: ApiFamily) {
-        let mut state = slot.state();
-        // A call that was sent with an older session says nothing of the one that was refused.
-        if slot.session().as_ref().is_none_or(|held| held.generation != generation) {
-            return;
-        }
-        let all_warm = state.warm(family);
-        // Of the causes, only this one is disproved by a call: the others are about getting the next session.
-        if state.cause == Some(Cause::FreshTokenRefused) {
-            (state.status, state.cause) = (Status::Active, None);
-            self.write_status(slot, generation, None);
-        }
-        slot.set_troubled(!all_warm);
-    }
-
-    /// Writes a status in a task of its own: it informs people, no call waits for it.
-    fn write_status(&self, slot: &Arc<Slot>, read: Generation, cause: Option<Cause>) {
-        let (source, slot) = (self.clone(), Arc::clone(slot));
-        let write = async move {
-            let status = cause.map_or(Status::Active, Cause::status);
-            match cause {
-                Some(cause) => tracing::warn!(connection = %slot.key, %status, %cause, "the org refuses a new token"),
-                None => tracing::info!(connection = %slot.key, %status, "the org accepts the token again"),
-            }
-            // Without grant keys it is the hub that sees for itself and says so.
-            let written = match &source.0.parts.ask_hub {
-                Some(ask_hub) => ask_hub.check(&slot.key, read).await,
-                None => source.0.parts.store.set_status(&slot.key, read, status, cause).await.map(drop),
-            };
-            if let Err(error) = written {
-                tracing::warn!(connection = %slot.key, %status, %error, "the status could not be written");
-            }
-        };
-        self.0.flights.spawn_on(write, &self.0.parts.runtime);
     }
 }

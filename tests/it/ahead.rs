@@ -232,6 +232,10 @@ async fn a_session_of_which_salesforce_says_how_long_it_lives_is_replaced_before
     assert_eq!(call(&world, &acme).await.status, 200);
     let asked = |request: &RecordedRequest| request.path() == "/services/oauth2/introspect" && request.status.is_some();
     world.sim.wait_for(asked, 1).await;
+    let told = Lifetime { source: LifeSource::Introspection, seconds: 30 * 60 };
+    let management = &world.orgpass().engine().management;
+    let shown = async || management.show(&acme.key).await.unwrap().lifetime == told;
+    eventually("what Salesforce said, in the record", shown).await;
 
     // Busy, and replaced all the same: the end was said to come whatever use is made of it.
     for _ in 0..7 {

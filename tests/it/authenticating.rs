@@ -189,6 +189,16 @@ async fn an_app_that_does_not_rotate_keeps_its_refresh_token() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_head_call_whose_answer_cannot_say_why_it_is_refused_is_replayed() {
+    let world = World::start().await;
+    let acme = world.connect("acme", None).await;
+    world.sim.expire_sessions(&acme.org);
+    let reply = world.caller().call(Method::HEAD, LIMITS).tenant("acme").send().await;
+    assert_eq!((reply.status.as_u16(), reply.header("orgpass-replay")), (200, Some("done")), "{reply:?}");
+    assert_eq!(world.sim.exchanges(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_method_without_a_body_is_replayed_as_it_was() {
     let world = World::start().await;
     let acme = world.connect("acme", None).await;

@@ -1,7 +1,7 @@
 //! One exchange for however many callers, whatever the token endpoint answers, and never a refresh token sent twice.
 
 use orgpass::app::App;
-use orgpass::connection::{Cause, Status};
+use orgpass::connection::{Cause, ConnectionKey, Status};
 use orgpass::secret::Secret;
 use orgpass::store::Fingerprint;
 use orgpass::token::{Obtained, Want};
@@ -104,7 +104,7 @@ async fn deaf_world() -> (RedisChild, tempfile::NamedTempFile, World) {
 async fn a_generation_that_another_process_has_just_stored_counts_as_fresh() {
     let (redis, _password, world) = deaf_world().await;
     let acme = world.connect("acme", None).await;
-    stored_long_ago(&redis, &acme);
+    stored_long_ago(&redis, &acme.key);
     assert_eq!(call(&world.caller()).await.status, 200);
     let other = second_process(&world).await;
     world.sim.restrict_ip(&acme.org, None);
@@ -128,7 +128,7 @@ async fn a_thousand_calls_that_find_another_process_dead_generation_share_one_ex
     world.sim.expire_sessions(&acme.org);
     let reply = call(&Caller::new(other.proxy_address().unwrap(), world.seen.clone())).await;
     assert_eq!((reply.status.as_u16(), world.sim.exchanges()), (200, 1));
-    stored_long_ago(&redis, &acme);
+    stored_long_ago(&redis, &acme.key);
     world.sim.expire_sessions(&acme.org);
     world.sim.clear_requests();
 
@@ -171,8 +171,8 @@ async fn a_thousand_calls_through_two_processes_on_one_redis_share_one_exchange(
 }
 
 /// As if the token had been stored a day ago: only one stored a moment ago counts as fresh.
-fn stored_long_ago(redis: &RedisChild, connected: &Connected) {
-    edit_row(redis, "status", connected, |row| {
+pub fn stored_long_ago(redis: &RedisChild, key: &ConnectionKey) {
+    edit_row(redis, "status", key, |row| {
         for time in ["since", "stored"] {
             row["head"][time] = (row["head"][time].as_u64().unwrap() - 24 * 60 * 60 * 1000).into();
         }
@@ -181,13 +181,13 @@ fn stored_long_ago(redis: &RedisChild, connected: &Connected) {
 
 /// As if the intent had been written a minute earlier than it was: old enough to be settled.
 pub fn age_intent(redis: &RedisChild, connected: &Connected) {
-    edit_row(redis, "intent", connected, |intent| {
+    edit_row(redis, "intent", &connected.key, |intent| {
         intent["at"] = (intent["at"].as_u64().unwrap() - 60 * 1000).into();
     });
 }
 
-pub fn edit_row(redis: &RedisChild, kind: &str, connected: &Connected, edit: impl Fn(&mut serde_json::Value)) {
-    let name = format!("orgpass:{kind}:{{{}}}", connected.key.encode());
+pub fn edit_row(redis: &RedisChild, kind: &str, key: &ConnectionKey, edit: impl Fn(&mut serde_json::Value)) {
+    let name = format!("orgpass:{kind}:{{{}}}", key.encode());
     let text: Vec<u8> = redis::cmd("GET").arg(&name).query(&mut redis.raw()).unwrap();
     let mut row = serde_json::from_slice(&text).unwrap();
     edit(&mut row);

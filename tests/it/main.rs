@@ -19,6 +19,7 @@ mod operating;
 mod refusing;
 mod rekeying;
 mod replaying;
+mod restoring;
 mod sanitizing;
 mod storing;
 mod streaming;

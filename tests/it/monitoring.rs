@@ -70,7 +70,7 @@ async fn an_org_that_refuses_new_tokens_stays_misconfigured_until_it_accepts_one
     world.sim.restrict_ip(&acme.org, None);
     let refused = (Status::Misconfigured, Some(Cause::FreshTokenRefused));
     eventually("it is found out", async || world.stored_status(&acme.key).await == refused).await;
-    edit_row(&redis, "status", &acme, |row| {
+    edit_row(&redis, "status", &acme.key, |row| {
         row["head"]["since"] = (row["head"]["since"].as_u64().unwrap() - 10 * 60 * 1000).into();
     });
     let store = &world.orgpass().engine().store;
@@ -121,7 +121,7 @@ async fn a_refresh_token_that_was_long_unused_is_exchanged_before_it_can_die() {
 }
 
 fn stored_days_ago(redis: &RedisChild, connected: &Connected, days: u64) {
-    edit_row(redis, "status", connected, |row| {
+    edit_row(redis, "status", &connected.key, |row| {
         row["head"]["stored"] = (row["head"]["stored"].as_u64().unwrap() - days * DAY).into();
     });
 }

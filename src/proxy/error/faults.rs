@@ -194,19 +194,24 @@ pub enum Unavailable {
     RateLimited,
     /// The process asks a hub for tokens, and there is none.
     NoHub,
+    /// Salesforce refuses the app, whichever connection asks.
+    App,
+    /// The connection has had as many exchanges as it may have in an hour.
+    Cap,
 }
 
 impl Unavailable {
     /// Every reason, for tables.
-    pub const ALL: [Self; 5] = [Self::Store, Self::Record, Self::Exchange, Self::RateLimited, Self::NoHub];
+    pub const ALL: [Self; 7] =
+        [Self::Store, Self::Record, Self::Exchange, Self::RateLimited, Self::NoHub, Self::App, Self::Cap];
 
     /// When sending again may help.
     pub fn retry_after(self) -> Duration {
         Duration::from_secs(match self {
             Self::Store | Self::Exchange | Self::NoHub => 5,
             // Somebody must look first.
-            Self::Record => 30,
-            Self::RateLimited => 300,
+            Self::Record | Self::App => 30,
+            Self::RateLimited | Self::Cap => 300,
         })
     }
 
@@ -222,6 +227,12 @@ impl Unavailable {
             }
             Self::RateLimited => {
                 "Salesforce allows no further logins of this user for now. The request was not carried out: send it again later."
+            }
+            Self::App => {
+                "Salesforce refuses the app of this connection, whichever connection asks: an operator must look at its client secret and its policies. The request was not carried out: send it again later."
+            }
+            Self::Cap => {
+                "This connection has had as many new sessions as tokens.max_exchanges_per_hour allows. The request was not carried out: send it again later."
             }
             Self::NoHub => {
                 "This connection needs a new session, and no hub is running that could fetch it. The request was not carried out: send it again later."

@@ -14,6 +14,8 @@ impl From<TokenError> for ProxyError {
                 token::Unavailable::Record => Unavailable::Record,
                 token::Unavailable::RateLimited => Unavailable::RateLimited,
                 token::Unavailable::NoHub => Unavailable::NoHub,
+                token::Unavailable::App => Unavailable::App,
+                token::Unavailable::Cap => Unavailable::Cap,
                 token::Unavailable::TokenEndpoint | token::Unavailable::Busy => Unavailable::Exchange,
             }),
         }

@@ -114,7 +114,10 @@ impl Store for RedisStore {
 
     async fn put(&self, key: &ConnectionKey, record: &NewRecord, when: PutWhen) -> Result<Put, StoreError> {
         let keys = Keys::of(key);
-        let said = self.call(key, &scripts::put(&keys, record, when)).await?;
+        let (said, enough) = self.call_and_wait(key, &scripts::put(&keys, record, when)).await?;
+        if !enough {
+            tracing::warn!("a connection is stored, but on fewer replicas than store.replicas asks for");
+        }
         let rows = said.rows(key)?;
         if said.word != "stored" {
             return Ok(Put::Conflict(rows.new.map(|there| Box::new(there.head))));
@@ -125,7 +128,7 @@ impl Store for RedisStore {
 
     async fn remove(&self, key: &ConnectionKey, at: Option<Generation>) -> Result<bool, StoreError> {
         let keys = Keys::of(key);
-        let said = self.call(key, &scripts::remove(&keys, at)).await?;
+        let (said, _) = self.call_and_wait(key, &scripts::remove(&keys, at)).await?;
         match said.word.as_str() {
             "changed" => return Ok(false),
             // What was removed may have been corrupt; then its fingerprints are found to be wrong when they are used.

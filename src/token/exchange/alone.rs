@@ -2,7 +2,7 @@
 //! minute for each connection. Such a session belongs to no authorization of the store: its epoch is its own, so that
 //! whatever the store holds later replaces it, and the store never seems to have gone back.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use quick_cache::UnitWeighter;
@@ -10,7 +10,7 @@ use quick_cache::sync::{Cache, DefaultLifecycle};
 
 use super::outcome::{Sent, mismatch};
 use super::prepare::{Ready, earns_without_spending};
-use super::procedure::NotReady;
+use super::procedure::{NotReady, Want};
 use super::{Exchanger, Obtained, session_of};
 use crate::connection::{ConnectionKey, Generation, Status};
 use crate::store::Head;
@@ -25,7 +25,15 @@ pub(super) struct Alone(Cache<ConnectionKey, Arc<Known>, UnitWeighter, foldhash:
 struct Known {
     head: Head,
     grant: GrantSecret,
-    tried: Mutex<Option<Instant>>,
+    own: Mutex<Own>,
+}
+
+/// What a process has earned for itself lately.
+#[derive(Default)]
+struct Own {
+    tried: Option<Instant>,
+    /// The session, and which of the store's it took the place of.
+    earned: Option<(Generation, Want)>,
 }
 
 impl Alone {
@@ -35,9 +43,24 @@ impl Alone {
         Self(Cache::with(entries, entries as u64, UnitWeighter, hasher, DefaultLifecycle::default()))
     }
 
+    /// What is wanted, in terms of the store: in place of a session that this process earned for itself, the next after
+    /// the one that was dead already when it did.
+    pub(super) fn in_terms_of_store(&self, key: &ConnectionKey, want: Want) -> Want {
+        let known = self.0.peek(key);
+        let earned = known.and_then(|known| known.own().earned);
+        earned.filter(|(own, _)| want.old() == Some(*own)).map_or(want, |(_, instead)| instead)
+    }
+
     /// Forgets a connection: it is gone, or nothing is earned for it any more.
     pub(super) fn forget(&self, key: &ConnectionKey) {
         self.0.remove(key);
+    }
+}
+
+impl Known {
+    fn own(&self) -> MutexGuard<'_, Own> {
+        // Single assignments, valid after any panic.
+        self.own.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -51,31 +74,37 @@ impl Exchanger {
         // What fails here fails again, and is told of, when the next session is earned.
         let Ok(Some(record)) = self.parts.store.read_record(key).await else { return };
         if let Ok(grant) = GrantSecret::open(&self.parts.vault, key, &record.grant, record.head.generation) {
-            let known = Known { head: record.head, grant, tried: Mutex::default() };
+            let known = Known { head: record.head, grant, own: Mutex::default() };
             self.alone.0.insert(key.clone(), Arc::new(known));
         }
     }
 
-    /// A session for this process's own memory. `None` if it knows of no way to earn one, or did so a moment ago.
-    pub(super) async fn earn_alone(&self, key: &ConnectionKey) -> Option<Result<Obtained, TokenError>> {
+    /// A session for this process's own memory, in place of what is wanted of the store. `None` if it knows of no way to
+    /// earn one, or did so a moment ago.
+    pub(super) async fn earn_alone(&self, key: &ConnectionKey, want: Want) -> Option<Result<Obtained, TokenError>> {
         let known = self.alone.0.get(key)?;
         {
-            let mut tried = known.tried.lock().unwrap_or_else(PoisonError::into_inner);
-            if tried.is_some_and(|tried| tried.elapsed() < PAUSE) {
+            let mut own = known.own();
+            if own.tried.is_some_and(|tried| tried.elapsed() < PAUSE) {
                 return None;
             }
-            *tried = Some(Instant::now());
+            own.tried = Some(Instant::now());
         }
         tracing::warn!(connection = %key, "the store is away; a session is earned for this process alone");
-        Some(self.earn_for_memory(key, &known).await)
+        let earned = self.earn_for_memory(key, &known).await;
+        if let Ok(earned) = &earned {
+            known.own().earned = Some((earned.session.generation, want));
+        }
+        Some(earned)
     }
 
     async fn earn_for_memory(&self, key: &ConnectionKey, known: &Known) -> Result<Obtained, TokenError> {
         let endpoint = || TokenError::unavailable(Unavailable::TokenEndpoint);
-        let ready = match Ready::with_grant(self, &known.head, known.grant.clone()) {
+        let ready = match Ready::with_grant(self, key, &known.head, known.grant.clone()) {
             Ok(ready) => ready,
             Err(NotReady::Refused(cause)) => return Err(TokenError::of(cause)),
-            Err(NotReady::Wait(_) | NotReady::Unreadable) => return Err(endpoint()),
+            Err(NotReady::Fail(error)) => return Err(error),
+            Err(NotReady::Wait(waiting)) => return Err(waiting.error()),
         };
         let connection = self.parts.transport.one_shot(&ready.login).await.map_err(|error| {
             tracing::warn!(connection = %key, host = ready.login.host(), %error, "the token endpoint was not reached");
@@ -83,7 +112,7 @@ impl Exchanger {
         })?;
         let sent_at = Instant::now();
         let sent = Sent::from(ready.send(connection).await);
-        self.note_sent(known.head.grant, &sent, sent_at);
+        self.note_sent(key, &ready, known.head.grant, &sent, sent_at);
         let response = match sent {
             Sent::Tokens(response) => response,
             Sent::Refused(cause) => return Err(TokenError::of(cause)),

@@ -73,9 +73,24 @@ pub(super) enum Waiting {
     Outcome,
     /// Too many logins.
     RateLimit,
+    /// As many exchanges are in flight as may be.
+    Turn,
 }
 
 impl Waiting {
+    /// Every kind, for metrics.
+    pub(super) const ALL: [Self; 9] = [
+        Self::Lease,
+        Self::TokenEndpoint,
+        Self::Store,
+        Self::Stored,
+        Self::Successors,
+        Self::RolledBack,
+        Self::Outcome,
+        Self::RateLimit,
+        Self::Turn,
+    ];
+
     /// The word in metrics.
     pub(super) fn as_str(self) -> &'static str {
         match self {
@@ -87,6 +102,7 @@ impl Waiting {
             Self::RolledBack => "rolled_back",
             Self::Outcome => "outcome",
             Self::RateLimit => "rate_limit",
+            Self::Turn => "turn",
         }
     }
 
@@ -98,7 +114,7 @@ impl Waiting {
     /// How long to wait before the next pass, given the last pause.
     pub(super) fn pause(self, last: Duration) -> Duration {
         match self {
-            Self::Lease => (last * 2).min(Duration::from_millis(500)),
+            Self::Lease | Self::Turn => (last * 2).min(Duration::from_millis(500)),
             Self::TokenEndpoint | Self::Store => (last * 2).clamp(Duration::from_millis(250), Duration::from_secs(4)),
             Self::Stored => (last * 2).min(Duration::from_secs(2)),
             Self::Successors | Self::Outcome | Self::RolledBack => Duration::from_secs(2),
@@ -110,7 +126,7 @@ impl Waiting {
     /// What a caller is told when it has been waited for long enough.
     pub(super) fn error(self) -> TokenError {
         let (reason, seconds) = match self {
-            Self::Lease => (Unavailable::Busy, 1),
+            Self::Lease | Self::Turn => (Unavailable::Busy, 1),
             Self::TokenEndpoint => (Unavailable::TokenEndpoint, 5),
             Self::Store | Self::Stored => (Unavailable::Store, 5),
             Self::Outcome | Self::Successors => (Unavailable::Busy, 15),

@@ -1,6 +1,7 @@
 //! What is needed to send, checked before anything is dialled.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::outcome::Waiting;
 use super::procedure::{NotReady, Sends};
@@ -10,7 +11,7 @@ use crate::oauth::{self, App, Credentials, CredentialsError, Earn, ExchangeError
 use crate::salesforce::hosts::LoginUrl;
 use crate::secret::Secret;
 use crate::store::{GrantKind, Head, Record};
-use crate::token::GrantSecret;
+use crate::token::{GrantSecret, Held, HeldBy, Permit, TokenError, Unavailable};
 use crate::transport::OneShot;
 
 /// Everything that one exchange sends with.
@@ -20,6 +21,8 @@ pub(super) struct Ready {
     kind: GrantKind,
     pub(super) login: LoginUrl,
     pub(super) grant: GrantSecret,
+    /// Counts the exchange as in flight until it has ended.
+    _permit: Permit,
 }
 
 impl Ready {
@@ -29,16 +32,18 @@ impl Ready {
             return Err(NotReady::Wait(Waiting::Store));
         }
         let vault = &exchanger.parts().vault;
-        let grant = GrantSecret::open(vault, key, &record.grant, record.head.generation).map_err(|error| {
-            // Says so in the log; callers learn that the record does not open.
-            unopened(key, error);
-            NotReady::Unreadable
-        })?;
-        Self::with_grant(exchanger, &record.head, grant)
+        let grant = GrantSecret::open(vault, key, &record.grant, record.head.generation)
+            .map_err(|error| NotReady::Fail(unopened(key, error)))?;
+        Self::with_grant(exchanger, key, &record.head, grant)
     }
 
     /// Looks up what this grant needs.
-    pub(super) fn with_grant(exchanger: &Exchanger, head: &Head, grant: GrantSecret) -> Result<Self, NotReady> {
+    pub(super) fn with_grant(
+        exchanger: &Exchanger,
+        key: &ConnectionKey,
+        head: &Head,
+        grant: GrantSecret,
+    ) -> Result<Self, NotReady> {
         let refused = NotReady::Refused;
         let earn = earn(head.grant, &grant).ok_or(refused(Cause::NoGrant))?;
         let parts = exchanger.parts();
@@ -52,7 +57,8 @@ impl Ready {
         })?;
         let login =
             LoginUrl::parse(&grant.login_url, &parts.trusted_hosts).map_err(|_| refused(Cause::LoginHostWrong))?;
-        Ok(Self { app: Arc::clone(app), credentials, kind: head.grant, login, grant })
+        let permit = parts.breaker.admit(&app.name, login.host(), key, Instant::now())?;
+        Ok(Self { app: Arc::clone(app), credentials, kind: head.grant, login, grant, _permit: permit })
     }
 
     /// What the exchange sends, as far as it can be spent.
@@ -66,9 +72,28 @@ impl Ready {
         oauth::exchange(&self.app, &self.credentials, &self.login, earn, connection).await
     }
 
+    /// The app that it is sent for.
+    pub(super) fn app(&self) -> &str {
+        &self.app.name
+    }
+
     /// The secret that signs token responses, where the grant uses it.
     pub(super) fn client_secret(&self) -> Option<&Secret<String>> {
         self.credentials.client_secret.as_ref()
+    }
+}
+
+impl From<Held> for NotReady {
+    fn from(held: Held) -> Self {
+        let fail = |reason| Self::Fail(TokenError::Unavailable { reason, retry_after: held.retry_after });
+        match held.by {
+            HeldBy::InFlight | HeldBy::Host => Self::Wait(Waiting::Turn),
+            HeldBy::App(cause) => {
+                tracing::debug!(%cause, "Salesforce refuses the app; nothing is exchanged for it at the moment");
+                fail(Unavailable::App)
+            }
+            HeldBy::Connection => fail(Unavailable::Cap),
+        }
     }
 }
 

@@ -1,17 +1,20 @@
 //! Carries out what a procedure asks, one thing after the other, and holds what passes between the steps.
 
+mod end;
+
 use std::time::{Duration, Instant};
 
+use super::earned::Earned;
 use super::outcome::{self, Sent, Waiting};
 use super::prepare::Ready;
 use super::procedure::{Answer, Ask, Finish, IntentSaid, NotReady, OpenIntent, Procedure, Seen, Sends, SentSaid, Want};
-use super::record::{decided, may_be_served, refuse_if_ended, settled, unopened, unreadable};
-use super::{Exchanger, LEASE, Obtained, lock, session_of};
-use crate::connection::{Cause, ConnectionKey, Generation, Status};
+use super::record::{may_be_served, refuse_if_ended, settled, unopened, unreadable};
+use super::{Exchanger, LEASE, Obtained, lock};
+use crate::connection::{Cause, ConnectionKey, Generation};
 use crate::oauth;
-use crate::secret::Secret;
-use crate::store::{AttemptId, Commit, Committed, Fingerprint, Head, IntentWrite, Owner, Record, Row};
-use crate::token::{SessionSecret, TokenError, Unavailable};
+use crate::store::{AttemptId, Committed, Fingerprint, IntentWrite, Owner, Record, Row};
+use crate::token::backoff::jittered;
+use crate::token::{TokenError, Unavailable};
 use crate::transport::OneShot;
 
 /// A process that notices that it was paused for longer than this after its intent does not send.
@@ -25,13 +28,13 @@ const IN_PROGRESS_PATIENCE: Duration = Duration::from_secs(60);
 
 /// One procedure being carried out.
 pub(super) struct Run<'a> {
-    exchanger: &'a Exchanger,
-    key: &'a ConnectionKey,
+    pub(super) exchanger: &'a Exchanger,
+    pub(super) key: &'a ConnectionKey,
     want: Want,
     procedure: Procedure,
     may_exchange: bool,
     /// What this process has learned of the connection's sessions, see [`Head::idle`].
-    learned: Option<u32>,
+    pub(super) learned: Option<u32>,
     /// The holder of this run's lease: no other run of the process is taken for it.
     owner: Owner,
     deadline: Instant,
@@ -44,22 +47,9 @@ pub(super) struct Run<'a> {
     record: Option<Record>,
     ready: Option<Ready>,
     connection: Option<OneShot>,
-    attempt: AttemptId,
+    pub(super) attempt: AttemptId,
     response: Option<oauth::TokenResponse>,
     earned: Option<Earned>,
-}
-
-/// What an exchange brought, ready to be stored.
-struct Earned {
-    commit: Commit,
-    session: SessionSecret,
-    /// What a crash cannot lose any more.
-    is_journalled: bool,
-    /// When it was answered.
-    since: Instant,
-    mismatch: Option<Cause>,
-    /// What is to be revoked if nobody needs it.
-    token: Secret<String>,
 }
 
 const IN_ORDER: &str = "the procedure asks for this after what it needs";
@@ -205,7 +195,7 @@ impl<'a> Run<'a> {
         let sent_at = Instant::now();
         let answer = self.ready().send(connection).await;
         let sent = self.note_progress(Sent::from(answer));
-        self.exchanger.note_sent(self.record().head.grant, &sent, sent_at);
+        self.exchanger.note_sent(self.key, self.ready(), self.record().head.grant, &sent, sent_at);
         match sent {
             Sent::Tokens(response) => {
                 self.response = Some(*response);
@@ -237,7 +227,7 @@ impl<'a> Run<'a> {
 
     async fn keep(&mut self) -> Answer {
         let response = self.response.take().expect(IN_ORDER);
-        match self.earn(&response) {
+        match Earned::of(self, &response) {
             Ok(mut earned) => {
                 earned.is_journalled = self.exchanger.parts.successors.keep(self.key, &earned.commit).await;
                 self.earned = Some(earned);
@@ -246,49 +236,6 @@ impl<'a> Run<'a> {
             Err(error) => tracing::error!(connection = %self.key, %error, "a new token could not be sealed"),
         }
         Answer::Done
-    }
-
-    /// Makes of a response what is to be stored. A mismatch makes the connection unserved but loses no rotated token.
-    fn earn(&self, response: &oauth::TokenResponse) -> Result<Earned, TokenError> {
-        let parts = &self.exchanger.parts;
-        let (record, ready) = (self.record(), self.ready());
-        let generation = record.head.generation.next();
-        let mismatch = outcome::mismatch(response, &ready.grant, ready.client_secret(), &parts.trusted_hosts);
-        let spent = ready.grant.refresh_token.as_ref().map(Fingerprint::of);
-        let mut grant = ready.grant.clone().rotated(generation, response.refresh_token.as_ref());
-        if let (Some(identity), None) = (&response.identity, &mismatch) {
-            grant.org_id = Some(identity.org.to_string());
-            grant.user_id = Some(identity.user.to_string());
-        }
-        let session = SessionSecret {
-            org_id: grant.org_id.clone(),
-            user_id: grant.user_id.clone(),
-            ..session_of(response, generation)
-        };
-        // That an org refuses new tokens is disproved by a call that it accepts, not by one token more.
-        let cause = mismatch.or(record.head.cause.filter(|cause| *cause == Cause::FreshTokenRefused));
-        let head = Head {
-            status: cause.map_or(Status::Active, Cause::status),
-            cause,
-            generation,
-            fingerprint: grant.refresh_token.as_ref().map(Fingerprint::of),
-            attempt: Some(self.attempt.clone()),
-            idle: self.learned.into_iter().chain(record.head.idle).min(),
-            ..record.head.clone()
-        };
-        let no_keys = |_| TokenError::unavailable(Unavailable::NoHub);
-        // Without rotation the refresh token may be the very one that the connection was made anew with.
-        let is_new = |token: &&Secret<String>| Some(Fingerprint::of(token)) != spent;
-        let token = grant.refresh_token.as_ref().filter(is_new).unwrap_or(&session.access_token).clone();
-        let commit = Commit {
-            attempt: self.attempt.clone(),
-            read: record.head.generation,
-            spent,
-            head,
-            session: session.seal(&parts.vault, self.key).map_err(no_keys)?,
-            grant: grant.seal(&parts.vault, self.key).map_err(no_keys)?,
-        };
-        Ok(Earned { commit, session, is_journalled: false, since: Instant::now(), mismatch, token })
     }
 
     async fn store(&mut self) -> Result<Committed, TokenError> {
@@ -370,45 +317,11 @@ impl<'a> Run<'a> {
         Answer::Done
     }
 
-    fn end(self, finish: Finish) -> Result<Obtained, TokenError> {
-        match finish {
-            Finish::Fail(error) => Err(error),
-            Finish::AskHub => {
-                let decided = decided(&self.row.expect(IN_ORDER).head, self.want);
-                Err(decided.unwrap_or(TokenError::unavailable(Unavailable::NoHub)))
-            }
-            Finish::Adopt => {
-                lock(&self.exchanger.rolled_back).remove(self.key);
-                self.adopt()
-            }
-            Finish::Earned => {
-                let Earned { commit, session, mismatch, .. } = self.earned.expect(IN_ORDER);
-                outcome::note_change(self.key, &self.record.expect(IN_ORDER).head, &commit.head);
-                match mismatch {
-                    None => {
-                        let stored = commit.head.attempt.as_ref().map(|_| Instant::now());
-                        Ok(Obtained { earned: true, ..self.exchanger.obtained(commit.head, session, stored) })
-                    }
-                    Some(cause) => Err(TokenError::of(cause)),
-                }
-            }
-        }
-    }
-
-    fn adopt(self) -> Result<Obtained, TokenError> {
-        let Row { head, session, now } = self.row.expect(IN_ORDER);
-        let sealed = session.expect(IN_ORDER);
-        let session = SessionSecret::open(&self.exchanger.parts.vault, self.key, &sealed, head.generation)
-            .map_err(|error| unopened(self.key, error))?;
-        self.exchanger.parts.metrics.adopted.inc();
-        Ok(self.exchanger.found(head, session, now))
-    }
-
-    fn record(&self) -> &Record {
+    pub(super) fn record(&self) -> &Record {
         self.record.as_ref().expect(IN_ORDER)
     }
 
-    fn ready(&self) -> &Ready {
+    pub(super) fn ready(&self) -> &Ready {
         self.ready.as_ref().expect(IN_ORDER)
     }
 }
@@ -420,10 +333,4 @@ fn seen(row: &Row, open: Option<OpenIntent>) -> Seen {
         serves: row.session.is_some() && may_be_served(&row.head),
         open,
     }
-}
-
-/// A pause and up to as much again at random, so that waiting processes do not move in step.
-fn jittered(pause: Duration) -> Duration {
-    let random = getrandom::u32().unwrap_or(0);
-    pause + pause.mul_f64(f64::from(random) / f64::from(u32::MAX))
 }

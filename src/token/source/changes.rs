@@ -3,6 +3,7 @@
 use tokio::sync::broadcast::error::RecvError;
 
 use super::TokenSource;
+use super::introspection::note_life;
 use crate::connection::ConnectionKey;
 use crate::token::TokenError;
 
@@ -47,6 +48,9 @@ impl TokenSource {
                     // A session that cannot be used is reported to the caller that needs it.
                     let _ = self.install(&slot, obtained);
                 } else {
+                    if let Some(seconds) = obtained.session.life {
+                        note_life(&slot, obtained.session.generation, seconds);
+                    }
                     let mut state = slot.state();
                     self.note_head(&slot, &mut state, &obtained.head);
                 }

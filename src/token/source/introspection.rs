@@ -1,80 +1,30 @@
-//! Introspection: where an app allows it, Salesforce is asked how long a session lives that has just been earned. By then
-//! the session is stored and in use; what is learned is added to the record, so that every process goes by it.
+//! What this process is told of how long its sessions live: in answer to its own question, or in the record.
 
 use std::sync::Arc;
 
 use super::TokenSource;
-use crate::connection::ConnectionKey;
-use crate::oauth;
-use crate::salesforce::hosts::{InstanceUrl, LoginUrl};
-use crate::store::Resealed;
-use crate::token::exchange::{Exchanger, Obtained};
-use crate::token::lifetime::Life;
-use crate::token::{SessionSecret, Slot};
+use crate::connection::Generation;
+use crate::token::Slot;
+use crate::token::exchange::Obtained;
 
 impl TokenSource {
-    /// Asks in a task of its own, if there is something to ask.
+    /// Asks how long a new session lives, if that is to be asked, in a task of its own.
     pub(super) fn introspect(&self, slot: &Arc<Slot>, obtained: &Obtained) {
-        let exchanger = &self.0.parts.exchanger;
-        if !obtained.earned || !exchanger.may_introspect(obtained) {
+        if !self.0.parts.exchanger.may_introspect(obtained) {
             return;
         }
-        let (exchanger, slot, session) = (Arc::clone(exchanger), Arc::clone(slot), obtained.session.clone());
-        let app = obtained.head.app.clone();
+        let (exchanger, slot, obtained) = (Arc::clone(&self.0.parts.exchanger), Arc::clone(slot), obtained.clone());
         let ask = async move {
-            let Some(seconds) = exchanger.introspect(&slot.key, &app, &session).await else { return };
-            if let Some(held) = slot.session().as_ref().filter(|held| held.generation == session.generation) {
-                held.note_introspected(seconds);
-            }
+            let Some(seconds) = exchanger.introspect(&slot.key, &obtained).await else { return };
+            note_life(&slot, obtained.session.generation, seconds);
         };
         self.0.flights.spawn_on(ask, &self.0.parts.runtime);
     }
 }
 
-impl Exchanger {
-    /// Whether the app allows it, and the token does not say itself how long it lives.
-    fn may_introspect(&self, obtained: &Obtained) -> bool {
-        let app = self.parts().apps.get(&obtained.head.app);
-        app.is_some_and(|app| app.introspect) && Life::told(&obtained.session).is_none()
-    }
-
-    /// How long the session lives, in seconds, as Salesforce says, which is then in the record too. What fails is only
-    /// worth a line in the log.
-    async fn introspect(&self, key: &ConnectionKey, app: &str, session: &SessionSecret) -> Option<u32> {
-        let seconds = match self.ask_introspection(app, session).await {
-            Ok(seconds) => seconds?,
-            Err(error) => {
-                tracing::info!(connection = %key, error, "Salesforce did not say how long the session lives");
-                return None;
-            }
-        };
-        if let Err(error) = self.remember_life(key, session, seconds).await {
-            tracing::info!(connection = %key, error, "how long the session lives was not stored");
-        }
-        Some(seconds)
-    }
-
-    async fn ask_introspection(&self, app: &str, session: &SessionSecret) -> Result<Option<u32>, String> {
-        let parts = self.parts();
-        let app = parts.apps.get(app).ok_or("its app is gone")?;
-        let secret = app.client_secret.as_ref().ok_or("its app has no secret")?.read().map_err(|e| e.to_string())?;
-        // The org's own host knows its sessions, wherever they were earned.
-        let org = InstanceUrl::parse(&session.instance_url, &parts.trusted_hosts).map_err(|error| error.to_string())?;
-        let connection = parts.transport.one_shot(&LoginUrl::from(org)).await.map_err(|error| error.to_string())?;
-        let life = oauth::introspect(app, &secret, &session.access_token, connection).await;
-        Ok(life.map_err(|error| error.to_string())?.and_then(|life| u32::try_from(life.as_secs()).ok()))
-    }
-
-    /// Seals the session anew with its life, unless it has been replaced meanwhile.
-    async fn remember_life(&self, key: &ConnectionKey, session: &SessionSecret, seconds: u32) -> Result<(), String> {
-        let parts = self.parts();
-        let row = parts.store.read(key).await.map_err(|error| error.to_string())?;
-        let Some(old) = row.filter(|row| row.head.generation == session.generation).and_then(|row| row.session) else {
-            return Ok(());
-        };
-        let with_life = SessionSecret { life: Some(seconds), ..session.clone() };
-        let new = with_life.seal(&parts.vault, key).map_err(|error| error.to_string())?;
-        parts.store.reseal(key, Some(&Resealed { old, new }), None).await.map_err(|error| error.to_string())?;
-        Ok(())
+/// Notes how long the session of this generation lives, as Salesforce said, if it is the one held.
+pub(super) fn note_life(slot: &Slot, generation: Generation, seconds: u32) {
+    if let Some(held) = slot.session().as_ref().filter(|held| held.generation == generation) {
+        held.note_introspected(seconds);
     }
 }

@@ -106,7 +106,7 @@ pub const OWNERS: &[(&str, &[&str])] = &[
     ("hkdf", &["vault"]),
     ("oauth2", &["oauth"]),
     ("hmac", &["oauth"]),
-    ("sha2", &["oauth", "store", "vault"]),
+    ("sha2", &["oauth", "store", "token/journal", "vault"]),
     ("base64", &["oauth", "vault"]),
     ("redis", &["store/redis"]),
     ("redb", &["store/embedded"]),
