@@ -81,8 +81,15 @@ impl Site {
 
     /// Starts `serve` and waits until it answers.
     pub async fn serve(&self) -> Serve {
-        let child = self.command(&["serve"]).spawn().unwrap();
-        let serve = Serve(child);
+        let serve = self.begin_to_serve().await;
+        // By then it has its store: the listener comes first.
+        eventually("serve answers", async || self.caller().get("/").try_send().await.is_ok()).await;
+        serve
+    }
+
+    /// Starts `serve` and waits until it listens, which is before it can answer.
+    pub async fn begin_to_serve(&self) -> Serve {
+        let serve = Serve(self.command(&["serve"]).spawn().unwrap());
         eventually("serve listens", async || tokio::net::TcpStream::connect(self.proxy).await.is_ok()).await;
         serve
     }
@@ -294,8 +301,7 @@ fn write_config(path: &Path, text: &str) {
 async fn a_signal_that_comes_while_everything_starts_ends_it_in_order() {
     let site = Site::new().await;
     for _ in 0..5 {
-        // The listener is there before the rest.
-        let mut serve = site.serve().await;
+        let mut serve = site.begin_to_serve().await;
         serve.signal("-TERM");
         assert_eq!(serve.ended().await.code(), Some(0));
     }
