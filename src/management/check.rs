@@ -88,7 +88,8 @@ impl Management {
         let Some(row) = self.store.read(key).await? else { return Ok(()) };
         let stored = self.exchanger.load(key).await?;
         let Some(stored) = stored.filter(|stored| stored.head.generation == generation) else { return Ok(()) };
-        let is_new = Duration::from_millis(row.now.millis_since(stored.head.stored)) < CONFIRMED_WITHIN;
+        let age = Duration::from_millis(row.now.millis_since(stored.head.stored));
+        let is_new = stored.head.attempt.is_some() && age < CONFIRMED_WITHIN;
         match self.ask(&stored.session).await? {
             UserInfo::Alive { org, user } => {
                 self.note_alive(key, SessionFound::Alive, &stored, org, user).await?;

@@ -142,7 +142,8 @@ pub struct Head {
     pub stored: StoreTime,
     /// Fingerprint of its present refresh token, if it has one.
     pub fingerprint: Option<Fingerprint>,
-    /// The attempt that made this generation, if an exchange did.
+    /// The attempt that made this generation, if an exchange did and it was stored as soon as it was there: only then does
+    /// [`Head::stored`] tell how old its session is.
     pub attempt: Option<AttemptId>,
     /// The app that it belongs to.
     pub app: String,

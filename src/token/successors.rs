@@ -155,7 +155,9 @@ async fn store_again(key: &ConnectionKey, successor: &Successor, store: &Arc<dyn
     if !went_back {
         return Ok(false);
     }
-    let again = Commit { read: row.head.generation, spent: row.head.fingerprint, ..commit.clone() };
+    let mut again = Commit { read: row.head.generation, spent: row.head.fingerprint, ..commit.clone() };
+    // It is stored now but was answered long ago: that an org refuses its session would tell nothing.
+    again.head.attempt = None;
     Ok(store.commit(key, &again).await? == Committed::Stored)
 }
 

@@ -8,6 +8,7 @@ mod authenticating;
 mod binary;
 mod bodies;
 mod caller;
+mod chaos;
 mod documents;
 mod exchanging;
 mod fencing;

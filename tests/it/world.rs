@@ -29,7 +29,7 @@ const POLL: Duration = Duration::from_millis(5);
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub use prometheus_text::series;
-pub use redis::{Redis, documented_rules};
+pub use redis::{Redis, documented_rules, everything};
 
 /// Bytes that came out of Orgpass.
 #[derive(Clone, Default)]
@@ -376,7 +376,7 @@ impl World {
             ("the store", stored),
         ];
         for secret in &secrets {
-            for form in forms(secret) {
+            for form in secret_forms(secret) {
                 let finder = memchr::memmem::Finder::new(form.as_bytes());
                 for (place, bytes) in &places {
                     assert!(finder.find(bytes).is_none(), "{place} contains a secret");
@@ -400,7 +400,7 @@ pub async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
 }
 
 /// A secret as it is, in base64, and percent-encoded.
-fn forms(secret: &str) -> [String; 3] {
+pub fn secret_forms(secret: &str) -> [String; 3] {
     let percent: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
     [secret.to_owned(), base64::engine::general_purpose::STANDARD_NO_PAD.encode(secret), percent]
 }

@@ -1,5 +1,7 @@
 //! What an exchange brought: the new session and grant, sealed, and the head that goes with them.
 
+use std::time::Instant;
+
 use super::outcome;
 use super::run::Run;
 use super::session_of;
@@ -15,6 +17,8 @@ pub(super) struct Earned {
     pub(super) session: SessionSecret,
     /// What a crash cannot lose any more.
     pub(super) is_journalled: bool,
+    /// When it was answered.
+    pub(super) since: Instant,
     pub(super) mismatch: Option<Cause>,
     /// What is to be revoked if nobody needs it.
     pub(super) token: Secret<String>,
@@ -61,6 +65,6 @@ impl Earned {
             session: session.seal(&parts.vault, run.key).map_err(no_keys)?,
             grant: grant.seal(&parts.vault, run.key).map_err(no_keys)?,
         };
-        Ok(Earned { commit, session, is_journalled: false, mismatch, token })
+        Ok(Earned { commit, session, is_journalled: false, since: Instant::now(), mismatch, token })
     }
 }

@@ -21,6 +21,8 @@ use crate::transport::OneShot;
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Between two looks at a record that somebody else is working on: from, and up to as much more at random.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// A token that is stored only after this is no new one any more.
+const LATE: Duration = Duration::from_secs(1);
 /// For how long Salesforce may say that another exchange of the token is under way before nobody believes it.
 const IN_PROGRESS_PATIENCE: Duration = Duration::from_secs(60);
 
@@ -237,7 +239,11 @@ impl<'a> Run<'a> {
     }
 
     async fn store(&mut self) -> Result<Committed, TokenError> {
-        let Some(earned) = &self.earned else { return Ok(Committed::Superseded) };
+        let Some(earned) = &mut self.earned else { return Ok(Committed::Superseded) };
+        if earned.since.elapsed() > LATE {
+            // Its session may be over when it is used first; that tells nothing of the org.
+            earned.commit.head.attempt = None;
+        }
         let stored = self.exchanger.parts.store.commit(self.key, &earned.commit).await;
         stored.map_err(|error| {
             tracing::error!(connection = %self.key, %error, "a new token waits to be stored");

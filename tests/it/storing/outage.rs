@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use salesforce_sim::{Effect, Fault};
+
 use super::{LIMITS, limits, on, until_it_goes_through};
-use crate::world::{Redis, World};
+use crate::world::{Redis, World, eventually};
 
 /// Waits until the readiness probe says this.
 async fn until_ready_says(world: &World, status: u16, word: &str, reasons: &[&str]) {
@@ -65,4 +67,26 @@ async fn a_store_that_was_never_reached_keeps_the_process_unready_until_it_is() 
     until_ready_says(&world, 200, "ok", &[]).await;
     world.connect("acme", None).await;
     until_it_goes_through(&world, "acme").await;
+}
+
+/// The session that was exchanged for is over by the time the store has it, as after an outage that is longer than
+/// sessions live. That is no org that refuses new tokens.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_waited_for_the_store_and_is_dead_by_then_is_exchanged_once_more() {
+    let mut world = on(Redis::plain()).await;
+    let acme = world.connect("acme", None).await;
+    assert_eq!(limits(&world, "acme").await.status, 200);
+    world.sim.expire_sessions(&acme.org);
+    let held = world.sim.fault(Fault::on_token_endpoint(Effect::HoldAnswer));
+    let waiting = tokio::spawn(world.caller().get(LIMITS).tenant("acme").send());
+    held.wait_held(1).await;
+    world.redis.as_mut().unwrap().child.kill();
+    held.release();
+    let tried = "orgpass_exchange_waits_total{reason=\"stored\"}";
+    eventually("the answer has waited for more than a second", async || world.metric(tried).await >= 5.0).await;
+    world.sim.expire_sessions(&acme.org);
+    world.redis.as_mut().unwrap().child.restart();
+    let reply = waiting.await.unwrap();
+    assert_eq!((reply.status.as_u16(), reply.header("orgpass-replay")), (200, Some("done")), "{reply:?}");
+    assert_eq!((world.sim.exchanges(), world.sim.spent_tokens_presented()), (2, 0));
 }

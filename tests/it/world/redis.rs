@@ -7,6 +7,9 @@ use redis_child::{Options, RedisChild};
 /// Of the user whose rights are the documented ones.
 pub const PASSWORD: &str = "correct-horse-battery";
 
+/// Values that are read at once from one server.
+const MANY: usize = 1000;
+
 /// A Redis server for one world.
 pub struct Redis {
     pub child: RedisChild,
@@ -31,7 +34,8 @@ impl Redis {
     pub fn with_documented_user() -> Self {
         let mut config = lasting();
         config.push(format!("user {}", documented_rules("orgpass", PASSWORD)));
-        config.push("user default off".to_owned());
+        // With rights, or Redis 7.0 could not replay its append-only file.
+        config.push("user default off ~* &* +@all".to_owned());
         Self {
             child: RedisChild::start_with(Options { config, ..Options::default() }),
             user: Some("orgpass".to_owned()),
@@ -62,19 +66,21 @@ impl Redis {
 
     /// All keys and values, raw, one after the other.
     pub fn dump(&self) -> Vec<u8> {
-        everything(&mut self.child.raw())
+        everything(&mut self.child.raw(), MANY)
     }
 }
 
 /// All keys and values of the server at this URL, raw.
 pub fn everything_at(url: &str) -> Vec<u8> {
-    everything(&mut redis::Client::open(url).unwrap().get_connection().unwrap())
+    everything(&mut redis::Client::open(url).unwrap().get_connection().unwrap(), MANY)
 }
 
-fn everything(raw: &mut redis::Connection) -> Vec<u8> {
+/// All keys and values of the server that this connection leads to, raw; so many are read at once. Of a node of a
+/// Cluster they can only be read one by one.
+pub fn everything(raw: &mut redis::Connection, at_once: usize) -> Vec<u8> {
     let keys: Vec<Vec<u8>> = redis::cmd("KEYS").arg("*").query(raw).unwrap();
     let mut all = Vec::new();
-    for keys in keys.chunks(1000) {
+    for keys in keys.chunks(at_once) {
         // Nothing for what is no string.
         let values: Vec<Option<Vec<u8>>> = redis::cmd("MGET").arg(keys).query(raw).unwrap();
         for (key, value) in keys.iter().zip(values) {

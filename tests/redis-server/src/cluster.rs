@@ -72,6 +72,11 @@ impl RedisCluster {
         &self.nodes
     }
 
+    /// As [`RedisCluster::nodes`], to kill them and start them again.
+    pub fn nodes_mut(&mut self) -> &mut [RedisChild] {
+        &mut self.nodes
+    }
+
     /// The node that has a key, as a running node tells.
     pub fn owner(&mut self, key: &str) -> &mut RedisChild {
         let mut raw = self.nodes.iter_mut().find_map(|node| node.is_running().then(|| node.raw())).expect("one runs");

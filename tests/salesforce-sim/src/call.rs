@@ -2,7 +2,7 @@
 //! strikes it.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -25,6 +25,8 @@ pub(crate) struct Call {
     pub(crate) site: Site,
     pub(crate) entry: Entry,
     pub(crate) fault: Option<Struck>,
+    /// The number of the exchange that it was, once it has been judged.
+    pub(crate) exchange: OnceLock<usize>,
     parts: Parts,
     /// The path with doubled leading slashes collapsed, which the real service tolerates.
     path: String,
@@ -54,7 +56,7 @@ impl Call {
         let entry = shared.record.arrived(arrival);
         let upload = Upload::new(incoming, entry.again());
         let path = format!("/{}", parts.uri.path().trim_start_matches('/'));
-        let mut call = Self { shared, site, entry, fault: None, parts, path };
+        let mut call = Self { shared, site, entry, fault: None, exchange: OnceLock::new(), parts, path };
         call.fault = call.shared.faults.strike(&call);
         (call, upload)
     }

@@ -54,6 +54,14 @@ pub struct Fault {
     strikes: Strikes,
     org: Option<String>,
     times: u64,
+    odds: Option<Odds>,
+}
+
+/// One in so many, by a generator of its own: the same seed strikes the same requests, in order of arrival.
+#[derive(Clone, Debug)]
+struct Odds {
+    one_in: u64,
+    state: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -76,7 +84,7 @@ impl Fault {
     }
 
     fn new(effect: Effect, strikes: Strikes) -> Self {
-        Self { effect, strikes, org: None, times: 1 }
+        Self { effect, strikes, org: None, times: 1, odds: None }
     }
 
     /// Strikes only at this org's listener, given by its 18-character id.
@@ -99,12 +107,30 @@ impl Fault {
         self.times(u64::MAX)
     }
 
+    /// Strikes about one in `many` of the requests, until [`ActiveFault::end`]: which, depends on the seed.
+    #[must_use]
+    pub fn one_in(mut self, many: u64, seed: u64) -> Self {
+        self.odds = Some(Odds { one_in: many.max(1), state: seed });
+        self.for_good()
+    }
+
     fn fits(&self, call: &Call) -> bool {
         let here = self.org.as_deref().is_none_or(|org| call.org_id() == Some(org));
         here && match &self.strikes {
             Strikes::TokenEndpoint => call.is_token_request(),
             Strikes::Path(prefix) => call.path().starts_with(prefix.as_str()),
         }
+    }
+}
+
+impl Odds {
+    /// SplitMix64.
+    fn roll(&mut self) -> bool {
+        self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.state;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (mixed ^ (mixed >> 31)).is_multiple_of(self.one_in)
     }
 }
 
@@ -228,7 +254,10 @@ impl Faults {
     pub(crate) fn strike(&self, call: &Call) -> Option<Struck> {
         let mut set = self.lock();
         set.retain(|(fault, active)| fault.times > 0 && !*active.gate.ended.borrow());
-        let (fault, active) = set.iter_mut().find(|(fault, _)| fault.fits(call))?;
+        let (fault, active) = set.iter_mut().find_map(|(fault, active)| {
+            let strikes = fault.fits(call) && fault.odds.as_mut().is_none_or(Odds::roll);
+            strikes.then_some((fault, active))
+        })?;
         fault.times -= 1;
         active.gate.struck.send_modify(|struck| *struck += 1);
         Some(Struck { effect: fault.effect.clone(), active: active.clone() })

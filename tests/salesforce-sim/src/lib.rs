@@ -46,5 +46,6 @@ pub use faults::{ActiveFault, Effect, Fault};
 pub use record::{RecordedHeaders, RecordedRequest};
 pub use simulator::{Org, Simulator};
 pub use state::apps::{App, AppOptions};
+pub use state::exchanges::{Exchange, Exchanged, Fate};
 pub use state::grants::Tokens;
 pub use state::orgs::{OldInstance, OrgKind, OrgOptions, User};

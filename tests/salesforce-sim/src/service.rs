@@ -15,6 +15,7 @@ use crate::doors::Site;
 use crate::faults::Effect;
 use crate::oauth_error::OauthError;
 use crate::state::Shared;
+use crate::state::exchanges::Fate;
 use crate::state::orgs::OldInstance;
 use crate::stop::Stop;
 use crate::upload::{Upload, UploadError};
@@ -53,7 +54,23 @@ pub(crate) async fn serve(
         return Ok(control::serve(&shared, &parts, incoming).await);
     }
     let (call, upload) = Call::arrived(shared, site, parts, incoming);
-    let answer = struck(&call, upload, &reset).await?;
+    let (call, answer) = if call.is_token_request() {
+        // An exchange that has begun goes on when its client has gone.
+        let judged = tokio::spawn(async move {
+            let answer = struck(&call, upload, &reset).await;
+            (call, answer)
+        });
+        judged.await.map_err(|_| Cut)?
+    } else {
+        let answer = struck(&call, upload, &reset).await;
+        (call, answer)
+    };
+    if let Some(exchange) = call.exchange.get() {
+        let effect = call.fault.as_ref().map(|fault| &fault.effect);
+        let is_lost = answer.is_err() || matches!(effect, Some(Effect::TruncatedBody));
+        call.shared.world().note_fate(*exchange, if is_lost { Fate::Lost } else { Fate::HandedOver });
+    }
+    let answer = answer?;
     call.entry.answered(answer.status(), answer.is_dead());
     Ok(answer.into_response(call.headers()))
 }

@@ -15,6 +15,7 @@ use crate::faults::{ActiveFault, Fault};
 use crate::listener;
 use crate::record::RecordedRequest;
 use crate::state::apps::{App, AppOptions};
+use crate::state::exchanges::Exchange;
 use crate::state::grants::Tokens;
 use crate::state::objects::key_prefix;
 use crate::state::orgs::{OldInstance, OrgOptions, Restriction, User};
@@ -146,6 +147,15 @@ impl Simulator {
     #[must_use]
     pub fn create_app(&self, options: AppOptions) -> App {
         self.shared.world().create_app(options)
+    }
+
+    /// Gives an app one client secret more, as good as the first: exchanges tell by it who asked.
+    ///
+    /// # Panics
+    /// When the app is none of this simulator's.
+    #[must_use]
+    pub fn add_secret(&self, app: &App) -> String {
+        self.shared.world().add_secret(&app.client_id)
     }
 
     /// Creates an org with a listener of its own.
@@ -313,6 +323,12 @@ impl Simulator {
     #[must_use]
     pub fn simultaneous_uses(&self) -> u64 {
         self.shared.counters.get(Counted::Simultaneous)
+    }
+
+    /// Every exchange of a refresh token that was judged, in that order, with what became of its answer.
+    #[must_use]
+    pub fn exchange_log(&self) -> Vec<Exchange> {
+        self.shared.world().exchanges.clone()
     }
 
     /// Every client secret, access token, refresh token and code ever issued, and every assertion ever received.

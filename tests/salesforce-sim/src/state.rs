@@ -5,6 +5,7 @@ pub(crate) mod apps;
 mod assertions;
 mod client_credentials;
 pub(crate) mod codes;
+pub(crate) mod exchanges;
 pub(crate) mod grants;
 pub(crate) mod objects;
 pub(crate) mod orgs;
@@ -70,6 +71,8 @@ pub(crate) struct World {
     pub(crate) codes: HashMap<String, codes::Code>,
     /// Refresh tokens that a request is using right now.
     pub(crate) in_flight: HashSet<String>,
+    /// Every exchange of a refresh token that was judged, in that order.
+    pub(crate) exchanges: Vec<exchanges::Exchange>,
     /// Every client secret, token and code ever issued.
     pub(crate) secrets: Vec<String>,
 }

@@ -11,7 +11,8 @@ use crate::oauth_error::OauthError;
 use crate::service::instead;
 use crate::state::Counted;
 use crate::state::codes::Redemption;
-use crate::state::grants::{InFlight, Refused, Tokens};
+use crate::state::exchanges::Exchanged;
+use crate::state::grants::{InFlight, Refused, Tokens, sign};
 use crate::stop::Stop;
 use crate::upload::Upload;
 
@@ -49,7 +50,7 @@ pub(crate) async fn answer(call: &Call, upload: Upload) -> Result<Answer, Stop> 
         return Ok(answer);
     }
     let answer = match grant {
-        GrantType::Refresh => client(call, &form).and_then(|client_id| refresh(call, &client_id, &token)),
+        GrantType::Refresh => client(call, &form).and_then(|client_id| refresh(call, &client_id, &form, &token)),
         GrantType::Code => client(call, &form).and_then(|client_id| redeem(call, &client_id, &form)),
         GrantType::Assertion => assertion(call, &form),
         GrantType::ClientCredentials => client_credentials(call, &form),
@@ -139,12 +140,31 @@ fn refuse_scope(form: &[u8]) -> Result<(), OauthError> {
     parameter(form, "scope").map_or(Ok(()), |_| Err(OauthError::SCOPE_NOT_TAKEN))
 }
 
-fn refresh(call: &Call, client_id: &str, token: &str) -> Result<Tokens, OauthError> {
+fn refresh(call: &Call, client_id: &str, form: &[u8], token: &str) -> Result<Tokens, OauthError> {
     let now = call.shared.now();
-    let refreshed = call.shared.world().refresh(now, client_id, call.org_id(), token);
+    let secret = parameter(form, "client_secret").unwrap_or_default();
+    let refreshed = {
+        let mut world = call.shared.world();
+        let early = world.is_early(now, token);
+        let refreshed = world.refresh(now, client_id, call.org_id(), token);
+        let result = match &refreshed {
+            Ok(_) => Exchanged::Issued { early },
+            Err(Refused::SpentToken) => Exchanged::Spent,
+            Err(Refused::Because(_)) => Exchanged::Refused,
+        };
+        if let Some(number) = world.note_exchange(token, &secret, result) {
+            let _ = call.exchange.set(number);
+        }
+        refreshed
+    };
     let counters = &call.shared.counters;
     match refreshed {
-        Ok(tokens) => Ok(tokens),
+        Ok(mut tokens) => {
+            if !secret.is_empty() {
+                tokens.signature = sign(&secret, &tokens.id, &tokens.issued_at);
+            }
+            Ok(tokens)
+        }
         Err(Refused::SpentToken) => {
             counters.count(Counted::SpentToken);
             Err(OauthError::DEAD_TOKEN)

@@ -24,10 +24,10 @@ impl Run<'_> {
                 let Earned { commit, session, mismatch, .. } = self.earned.expect(IN_ORDER);
                 outcome::note_change(self.key, &self.record.expect(IN_ORDER).head, &commit.head);
                 match mismatch {
-                    None => Ok(Obtained {
-                        earned: true,
-                        ..self.exchanger.obtained(commit.head, session, Some(Instant::now()))
-                    }),
+                    None => {
+                        let stored = commit.head.attempt.as_ref().map(|_| Instant::now());
+                        Ok(Obtained { earned: true, ..self.exchanger.obtained(commit.head, session, stored) })
+                    }
                     Some(cause) => Err(TokenError::of(cause)),
                 }
             }

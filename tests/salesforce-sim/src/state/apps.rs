@@ -30,6 +30,9 @@ pub struct AppOptions {
     /// The inactivity timeout of the app's sessions.
     #[serde(deserialize_with = "seconds")]
     pub session_timeout: Duration,
+    /// The time after which a session ends however much it is used; `None` is never.
+    #[serde(deserialize_with = "optional_seconds")]
+    pub session_life: Option<Duration>,
     /// How long a refresh token lives unused; `None` is for ever.
     #[serde(deserialize_with = "optional_seconds")]
     pub refresh_idle_limit: Option<Duration>,
@@ -59,6 +62,7 @@ impl Default for AppOptions {
             pkce_required: true,
             secret_required: true,
             session_timeout: Duration::from_secs(2 * 60 * 60),
+            session_life: None,
             refresh_idle_limit: Some(Duration::from_secs(30 * DAY)),
             reuse_live_session: false,
             callback_urls: vec!["http://127.0.0.1:8182/oauth/callback".to_owned()],
@@ -81,6 +85,8 @@ pub struct App {
 
 pub(crate) struct AppRecord {
     pub(crate) client_secret: String,
+    /// Secrets that are as good, as while one is being replaced.
+    pub(crate) more_secrets: Vec<String>,
     pub(crate) options: AppOptions,
     /// Users whom an admin has approved for the app.
     pub(crate) approved: HashSet<String>,
@@ -116,6 +122,7 @@ impl World {
         self.secrets.push(client_secret.clone());
         let record = AppRecord {
             client_secret: client_secret.clone(),
+            more_secrets: Vec::new(),
             options,
             approved: HashSet::new(),
             run_as: HashMap::new(),
@@ -139,6 +146,15 @@ impl World {
         }
     }
 
+    /// Gives an app one secret more.
+    pub(crate) fn add_secret(&mut self, client_id: &str) -> String {
+        let secret = ids::client_secret();
+        self.secrets.push(secret.clone());
+        let app = self.apps.get_mut(client_id).expect("an app of this simulator");
+        app.more_secrets.push(secret.clone());
+        secret
+    }
+
     /// The app that these credentials prove, or Salesforce's refusal.
     pub(crate) fn authenticate_app(
         &self,
@@ -148,7 +164,9 @@ impl World {
         let app = self.apps.get(client_id).ok_or(OauthError::UNKNOWN_CLIENT)?;
         match client_secret {
             None if !app.options.secret_required => Ok(app),
-            Some(secret) if secret == app.client_secret => Ok(app),
+            Some(secret) if secret == app.client_secret || app.more_secrets.iter().any(|more| more == secret) => {
+                Ok(app)
+            }
             _ => Err(OauthError::WRONG_SECRET),
         }
     }

@@ -155,6 +155,17 @@ impl World {
         self.apps[client_id].approved.contains(user_id) || self.grants.iter().any(by_user)
     }
 
+    /// Whether the session that was issued last under a refresh token's grant has not ended.
+    pub(crate) fn is_early(&self, now: Millis, token: &str) -> bool {
+        let grant = self.refresh_tokens.get(token).map(|grant| &self.grants[*grant]);
+        let last = grant.and_then(|grant| grant.access_tokens.last());
+        last.is_some_and(|session| self.session_is_live(now, session))
+    }
+
+    pub(super) fn user_of_grant(&self, grant: usize) -> &str {
+        &self.grants[grant].user_id
+    }
+
     /// Revokes the grant of a refresh token; false if there is no such token or it is dead already.
     pub(crate) fn revoke_refresh_token(&mut self, token: &str) -> bool {
         match self.refresh_tokens.get(token).copied() {

@@ -19,13 +19,16 @@ pub(crate) struct Session {
     timeout: Millis,
     /// Whether it ends after its timeout whatever use is made of it.
     absolute: bool,
+    /// After which it ends however much it is used.
+    life: Option<Millis>,
 }
 
 impl Session {
     /// When it ends unless it is used before.
     fn ends(&self) -> Millis {
         let since = if self.absolute { self.opened } else { self.last_activity };
-        since.saturating_add(self.timeout)
+        let idle = since.saturating_add(self.timeout);
+        self.life.map_or(idle, |life| idle.min(self.opened.saturating_add(life)))
     }
 }
 
@@ -72,6 +75,7 @@ impl World {
             last_activity: now,
             timeout,
             absolute: life.is_some(),
+            life: app.options.session_life.map(millis),
         };
         self.secrets.push(token.clone());
         self.sessions.insert(token.clone(), session);

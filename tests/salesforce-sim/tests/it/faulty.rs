@@ -1,7 +1,7 @@
 //! Faults by script, and what the record says of them.
 
 use bytes::Bytes;
-use salesforce_sim::{AppOptions, Effect, Fault, RecordedRequest};
+use salesforce_sim::{App, AppOptions, Effect, Exchanged, Fate, Fault, RecordedRequest};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -148,4 +148,62 @@ async fn the_record_holds_what_arrived_byte_for_byte() {
     assert_eq!(request.header("Orgpass-Tenant"), Some("acme"));
     assert_eq!(request.body.as_deref(), Some(b"abc".as_slice()));
     assert!(request.body_complete);
+}
+
+#[tokio::test]
+async fn a_seeded_fault_strikes_some_requests_and_the_same_ones_each_time() {
+    let mut outcomes = Vec::new();
+    for _ in 0..2 {
+        let world = World::new(AppOptions::default()).await;
+        let fault = Fault::on_path("/services/data", Effect::Status(500, "[]".to_owned())).one_in(4, 7);
+        let active = world.sim.fault(fault);
+        let mut statuses = Vec::new();
+        for _ in 0..60 {
+            statuses.push(world.call(&world.tokens.access_token).await);
+        }
+        assert!((5..=25).contains(&active.struck()), "{} of 60", active.struck());
+        outcomes.push(statuses);
+    }
+    assert_eq!(outcomes[0], outcomes[1]);
+}
+
+#[tokio::test]
+async fn the_log_of_exchanges_says_who_asked_and_what_became_of_the_answer() {
+    let world = World::new(AppOptions::default()).await;
+    let second = App { client_secret: world.sim.add_secret(&world.app), ..world.app.clone() };
+    let tokens = refreshed(&world.sim, &second, &world.tokens.refresh_token).await;
+    world.sim.expire_sessions(&world.org);
+    world.sim.fault(Fault::on_token_endpoint(Effect::LoseResponse));
+    assert!(refresh(&world.sim, &world.app, &tokens.refresh_token).await.is_err());
+    refresh(&world.sim, &world.app, &tokens.refresh_token).await.unwrap();
+    let log = world.sim.exchange_log();
+    let told: Vec<_> = log.iter().map(|exchange| (&exchange.client_secret, exchange.result, exchange.fate)).collect();
+    let first = &world.app.client_secret;
+    assert_eq!(
+        told,
+        [
+            (&second.client_secret, Exchanged::Issued { early: true }, Fate::HandedOver),
+            (first, Exchanged::Issued { early: false }, Fate::Lost),
+            (first, Exchanged::Spent, Fate::HandedOver),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn an_exchange_whose_client_has_gone_is_carried_out() {
+    let world = World::new(AppOptions::default()).await;
+    let held = world.sim.fault(Fault::on_token_endpoint(Effect::Hold));
+    let (sim, app, token) = (world.sim.clone(), world.app.clone(), world.tokens.refresh_token.clone());
+    let asking = tokio::spawn(async move { refresh(&sim, &app, &token).await.map(drop) });
+    held.wait_held(1).await;
+    asking.abort();
+    assert!(asking.await.unwrap_err().is_cancelled());
+    held.release();
+    let carried_out = async {
+        while world.sim.successful_exchanges() == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(30), carried_out).await.unwrap();
+    assert_eq!(refresh(&world.sim, &world.app, &world.tokens.refresh_token).await.unwrap().status, 400);
 }

@@ -112,3 +112,13 @@ async fn a_moved_org_answers_at_its_new_host_and_not_at_the_old() {
     assert_eq!(moved.status, 301);
     assert_eq!(moved.header("location"), format!("{}/services/data/v67.0/query?q=a%2Fb", world.org.instance_url()));
 }
+
+#[tokio::test]
+async fn a_session_with_a_life_ends_however_much_it_is_used() {
+    let world = World::new(AppOptions { session_life: Some(HOUR), ..AppOptions::default() }).await;
+    for _ in 0..3 {
+        assert_eq!(world.call(&world.tokens.access_token).await, 200);
+        world.sim.advance(HOUR / 3);
+    }
+    assert_eq!(world.call(&world.tokens.access_token).await, 401);
+}
