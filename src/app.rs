@@ -26,7 +26,7 @@ use crate::proxy::replay_body::ReplayMemory;
 use crate::proxy::{Listen, Proxy};
 use crate::secret::Secret;
 use crate::server::{self, Listener};
-use crate::shutdown::{self, Stop};
+use crate::shutdown::{self, Signals, Stop};
 use crate::store::{Access, EmbeddedStore, ObservedStore, RedisStore, Store, StoreError, StoreUrl};
 use crate::telemetry;
 use crate::token::{AskHub, Breaker, Clock, Exchanger, ExchangerParts, Parts, Successors, TokenSource};
@@ -320,11 +320,12 @@ pub fn run(config: &Config) -> Result<bool, StartError> {
     for warning in &config.warnings {
         tracing::warn!(key = warning.key, warning.message);
     }
+    // From here on: a signal that came while everything starts would end the process in the middle of an exchange.
+    let signals = Signals::listen()?;
     let app = App::start(config, Box::new(io::stdout()))?;
     let proxy = app.proxy_address().map_or_else(|| config.proxy.listen.to_string(), |at| format!("http://{at}"));
     tracing::info!(proxy, ops = %format!("http://{}", app.ops_address()), "orgpass is running");
-    let runtime = app.runtime.as_ref().expect("the runtime lives until the app is stopped");
-    runtime.block_on(shutdown::first_signal())?;
+    signals.wait()?;
     tracing::info!("stopping: calls under way are finished, exchanges are stored");
     Ok(app.stop())
 }

@@ -1,6 +1,9 @@
 //! Stopping in order: a signal asks everybody to finish, a second one ends the process at once.
 
-use tokio::signal::unix::{SignalKind, signal};
+use std::io;
+
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 /// Asks parts of the process to stop. Everybody who has a [`Stopping`] of it hears it.
@@ -37,20 +40,42 @@ impl Stopping {
     }
 }
 
-/// Returns at the first SIGTERM or SIGINT. From then on, a second one ends the process at once with exit code 1.
-pub async fn first_signal() -> std::io::Result<()> {
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// SIGTERM and SIGINT, listened for since this was made.
+pub struct Signals {
+    // Of its own: it must hear a second signal while everything else is being stopped.
+    runtime: Runtime,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// Listens from now on; neither signal ends the process by itself any more.
+    pub fn listen() -> io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let within = runtime.enter();
+        let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        drop(within);
+        Ok(Self { runtime, terminate, interrupt })
     }
-    tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        tracing::warn!("a second signal: ending at once");
-        std::process::exit(1);
-    });
-    Ok(())
+
+    /// Returns at the first one. From then on, a second one ends the process at once with exit code 1. Blocks.
+    pub fn wait(mut self) -> io::Result<()> {
+        self.next();
+        let again = move || {
+            self.next();
+            tracing::warn!("a second signal: ending at once");
+            std::process::exit(1);
+        };
+        std::thread::Builder::new().name("signals".to_owned()).spawn(again).map(drop)
+    }
+
+    fn next(&mut self) {
+        let Self { runtime, terminate, interrupt } = self;
+        runtime.block_on(async {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        });
+    }
 }

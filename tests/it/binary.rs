@@ -289,3 +289,14 @@ fn write_config(path: &Path, text: &str) {
     let ops = free_address();
     std::fs::write(path, text.replace("[ops]\n#", &format!("[ops]\nlisten = \"{ops}\"\n#"))).unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signal_that_comes_while_everything_starts_ends_it_in_order() {
+    let site = Site::new().await;
+    for _ in 0..5 {
+        // The listener is there before the rest.
+        let mut serve = site.serve().await;
+        serve.signal("-TERM");
+        assert_eq!(serve.ended().await.code(), Some(0));
+    }
+}

@@ -383,6 +383,30 @@ async fn an_exchange_of_unknown_outcome_is_settled_by_asking_again_when_it_must_
     }
 }
 
+/// That a later sending came to nothing tells nothing of an earlier one, whose answer took the new token with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_was_lost_is_named_whatever_comes_in_between() {
+    let redis = RedisChild::start();
+    let options =
+        Options { config: "proxy.token_wait = \"500ms\"".to_owned(), store: Some(redis.url()), ..Options::default() };
+    let world = World::with(options).await;
+    let acme = world.connect("acme", None).await;
+    world.sim.expire_sessions(&acme.org);
+    world.sim.fault(Fault::on_token_endpoint(Effect::LoseResponse));
+    is_unavailable(&call(&world.caller()).await);
+    age_intent(&redis, &acme);
+    let busy = world.sim.fault(Fault::on_token_endpoint(Effect::Status(503, "{}".to_owned())));
+    let asked_again = async || {
+        is_unavailable(&call(&world.caller()).await);
+        busy.struck() == 1
+    };
+    eventually("the endpoint is asked again", asked_again).await;
+    age_intent(&redis, &acme);
+    eventually("a definite answer", async || call(&world.caller()).await.error() == Some("reauthorize")).await;
+    assert_eq!(world.stored_status(&acme.key).await, (Status::Reauthorize, Some(Cause::AnswerLost)));
+    assert_eq!(world.metric("orgpass_lost_grants_total").await, 1.0);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_revoked_grant_asks_for_a_person_and_costs_one_exchange() {
     let world = World::configured("tokens.unknown_for = \"0s\"").await;

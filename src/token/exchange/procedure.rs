@@ -118,7 +118,7 @@ impl Procedure {
                 Ok(IntentSaid::Overtaken) => self.release(Then::Pause(Waiting::Lease)),
                 Ok(IntentSaid::TooFewReplicas) => self.release(Then::Pause(Waiting::Store)),
                 // It may have been written all the same.
-                Err(error) => self.withdraw(Then::Finish(Finish::Fail(error))),
+                Err(error) => self.withdraw_own(Then::Finish(Finish::Fail(error))),
             },
             (State::Sending, Answer::Sent(said)) => self.sent(said),
             (State::Keeping, Answer::Done) => self.go(State::Storing, Ask::Store),
@@ -216,8 +216,8 @@ impl Procedure {
         let spends = self.sends == Sends::RefreshToken;
         match said {
             SentSaid::Tokens => self.go(State::Keeping, Ask::Keep),
-            SentSaid::Late => self.withdraw(Then::Pause(Waiting::Lease)),
-            SentSaid::Unspent(waiting) => self.withdraw(Then::Pause(waiting)),
+            SentSaid::Late => self.withdraw_own(Then::Pause(Waiting::Lease)),
+            SentSaid::Unspent(waiting) => self.withdraw_own(Then::Pause(waiting)),
             SentSaid::Refused(cause) => {
                 // The answer to the earlier sending is lost for good, and the new refresh token with it.
                 let lost = cause == Cause::Revoked && self.replaced().is_some();
@@ -253,6 +253,15 @@ impl Procedure {
         match self.sends {
             Sends::RefreshToken => self.go(State::Withdrawing(then), Ask::ClearIntent),
             Sends::Nothing => self.release(then),
+        }
+    }
+
+    /// As [`Procedure::withdraw`], where nothing came of sending, or nothing was sent. That tells nothing of an earlier
+    /// sending of unknown outcome: the intent that has taken the place of that one's stays, and the doubt with it.
+    fn withdraw_own(&mut self, then: Then) -> Ask {
+        match self.replaced() {
+            Some(_) => self.release(then),
+            None => self.withdraw(then),
         }
     }
 

@@ -92,13 +92,18 @@ impl Backend {
             Self::Cluster(_) => 3,
         };
         self.all().find(|server| server.port() == port).expect("it is one of these").restart();
-        let leads = |server: &mut RedisChild| server.info("replication").contains("role:master");
-        let follows = |server: &mut RedisChild| server.info("replication").contains("master_link_status:up");
         self.wait(|all| {
             let states: Vec<_> = all.into_iter().map(|server| (leads(server), follows(server))).collect();
             let leading = states.iter().filter(|(leads, _)| *leads).count();
             leading == leaders && states.iter().all(|(leads, follows)| leads != follows)
         });
+        if matches!(self, Self::Cluster(_)) {
+            let is_whole = |server: &mut RedisChild| {
+                let info: String = redis::cmd("CLUSTER").arg("INFO").query(&mut server.raw()).unwrap_or_default();
+                info.contains("cluster_state:ok")
+            };
+            self.wait(|mut all| all.all(is_whole));
+        }
     }
 
     fn wait(&mut self, is_well: impl Fn(std::slice::IterMut<'_, RedisChild>) -> bool) {
@@ -147,10 +152,7 @@ impl Backend {
 
     /// Connections to those that can be written to.
     fn leaders(&mut self) -> Vec<redis::Connection> {
-        let leads = |server: &mut RedisChild| {
-            (server.is_running() && server.info("replication").contains("role:master")).then(|| server.raw())
-        };
-        self.all().filter_map(leads).collect()
+        self.all().filter_map(|server| (server.is_running() && leads(server)).then(|| server.raw())).collect()
     }
 
     fn all(&mut self) -> std::slice::IterMut<'_, RedisChild> {
@@ -179,6 +181,19 @@ impl Drop for Paused {
     fn drop(&mut self) {
         signal("-CONT", &self.0);
     }
+}
+
+fn leads(server: &RedisChild) -> bool {
+    replication(server).contains("role:master")
+}
+
+fn follows(server: &RedisChild) -> bool {
+    replication(server).contains("master_link_status:up")
+}
+
+/// Nothing while it is loading.
+fn replication(server: &RedisChild) -> String {
+    redis::cmd("INFO").arg("replication").query(&mut server.raw()).unwrap_or_default()
 }
 
 fn names(raw: &mut redis::Connection, pattern: &str) -> Vec<String> {

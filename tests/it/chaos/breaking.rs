@@ -37,7 +37,8 @@ async fn settle(fleet: &Fleet, turn: bool) {
         tokio::time::sleep(Duration::from_secs(1)).await;
         let backend = Arc::clone(&fleet.backend);
         let intents = tokio::task::spawn_blocking(move || backend.lock().unwrap().open_intents(turn)).await.unwrap();
-        let checking = verdict::stated(fleet).into_values().filter(|stated| stated.status == "checking").count();
+        let is_passing = |stated: &verdict::Stated| matches!(stated.status.as_str(), "checking" | "misconfigured");
+        let checking = verdict::stated(fleet).into_values().filter(is_passing).count();
         if (intents, checking) == (0, 0) {
             return;
         }
@@ -69,11 +70,13 @@ const OFTEN: Endpoint = Endpoint {
 };
 
 fn trouble(ends: End, fails_over: bool) -> Trouble {
-    Trouble { ends: Some(ends), pause: Duration::from_secs(1), fails_over, endpoint: OFTEN }
+    let pause = Duration::from_secs(1);
+    Trouble { ends: Some(ends), pause, fails_over: fails_over.then_some(2 * pause), endpoint: OFTEN }
 }
 
-fn long_trouble(ends: End, fails_over: bool) -> Trouble {
-    Trouble { ends: Some(ends), pause: Duration::from_secs(4), fails_over, endpoint: RARELY }
+fn long_trouble(ends: End) -> Trouble {
+    let pause = Duration::from_secs(4);
+    Trouble { ends: Some(ends), pause, fails_over: Some(5 * pause), endpoint: RARELY }
 }
 
 const SHORT: Duration = Duration::from_secs(8);
@@ -82,11 +85,6 @@ const LONG: Duration = Duration::from_secs(120);
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_sidecars_and_a_killed_redis_lose_no_connection_but_those_whose_answer_is_lost() {
     break_things(Shape::Sidecars, Kind::Single, SMALL, trouble(End::Kill, true), SHORT).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn killed_hubs_lose_no_connection_but_those_whose_answer_is_lost() {
-    break_things(Shape::Hubs, Kind::Single, SMALL, trouble(End::Kill, false), SHORT).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -107,17 +105,17 @@ async fn killed_hubs_survive_a_fail_over_in_a_cluster() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "long: four minutes"]
 async fn twenty_killed_sidecars_survive_fail_overs_by_sentinels() {
-    break_things(Shape::Sidecars, Kind::Sentinels, LARGE, long_trouble(End::Kill, true), LONG).await;
+    break_things(Shape::Sidecars, Kind::Sentinels, LARGE, long_trouble(End::Kill), LONG).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "long: four minutes"]
 async fn twenty_killed_sidecars_and_two_hubs_survive_fail_overs_in_a_cluster() {
-    break_things(Shape::Hubs, Kind::Cluster, LARGE, long_trouble(End::Kill, true), LONG).await;
+    break_things(Shape::Hubs, Kind::Cluster, LARGE, long_trouble(End::Kill), LONG).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "long: four minutes"]
 async fn twenty_sidecars_and_two_hubs_that_are_told_to_stop_lose_nothing_but_what_the_wire_loses() {
-    break_things(Shape::Hubs, Kind::Sentinels, LARGE, long_trouble(End::Terminate, true), LONG).await;
+    break_things(Shape::Hubs, Kind::Sentinels, LARGE, long_trouble(End::Terminate), LONG).await;
 }

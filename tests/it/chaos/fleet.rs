@@ -142,7 +142,10 @@ impl Fleet {
             false => (backend.settings("orgpass-sidecar"), "[vault]\nsession_keys_file = \"../session.keys\"\n".into()),
         };
         let listeners = "[proxy]\nlisten = \"unix:proxy.sock\"\n[ops]\nlisten = \"127.0.0.1:0\"\n";
-        format!("{listeners}{store}{app}[salesforce]\ntrusted_hosts = [\"127.0.0.1\"]\n").parse().unwrap()
+        // A session that lives for two seconds may be over before a Redis that fails over has it, and is then taken for
+        // one that the org refuses; that is to pass as soon as Redis is back.
+        let tokens = "[tokens]\ncooldown = \"1s\"\ncooldown_max = \"1s\"\n";
+        format!("{listeners}{store}{app}{tokens}[salesforce]\ntrusted_hosts = [\"127.0.0.1\"]\n").parse().unwrap()
     }
 
     fn member(&self, app: &App, name: String, config: toml::Table) -> Arc<Member> {

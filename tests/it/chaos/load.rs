@@ -57,6 +57,8 @@ pub struct Tally {
     pub good: Vec<(Duration, Duration)>,
     /// Answers that say to try again: `token_unavailable`.
     pub unavailable: u64,
+    /// Answers that the org refuses a new token.
+    pub misconfigured: u64,
     /// By tenant, answers that a person must consent again.
     pub reauthorize: BTreeMap<String, u64>,
     /// Everything else, by what it was.
@@ -187,6 +189,7 @@ impl Caller {
                     return self.tally.good.push((sent, shared.began.elapsed() - sent));
                 }
                 Answer::Status(503, error) if error == "token_unavailable" => return self.tally.unavailable += 1,
+                Answer::Status(403, error) if error == "misconfigured" => return self.tally.misconfigured += 1,
                 Answer::Status(403, error) if error == "reauthorize" => {
                     return *self.tally.reauthorize.entry(tenant.clone()).or_default() += 1;
                 }
@@ -246,6 +249,7 @@ impl Tally {
     fn add(&mut self, other: Self) {
         self.good.extend(other.good);
         self.unavailable += other.unavailable;
+        self.misconfigured += other.misconfigured;
         self.moved += other.moved;
         for (tenant, count) in other.reauthorize {
             *self.reauthorize.entry(tenant).or_default() += count;
@@ -270,9 +274,10 @@ impl Tally {
     pub fn summary(&self) -> String {
         let all = Duration::ZERO..Duration::MAX;
         format!(
-            "{} calls with 200, {} unavailable, {} reauthorize, failures {:?}, {} moved, p50 {:.1?}, p99 {:.1?}",
+            "{} calls with 200, {} unavailable, {} misconfigured, {} reauthorize, failures {:?}, {} moved, p50 {:.1?}, p99 {:.1?}",
             self.good.len(),
             self.unavailable,
+            self.misconfigured,
             self.reauthorize.values().sum::<u64>(),
             self.failures,
             self.moved,
@@ -283,7 +288,8 @@ impl Tally {
 
     /// Every call was answered with 200.
     pub fn assert_flawless(&self) {
-        let calm = self.unavailable == 0 && self.reauthorize.is_empty() && self.failures.is_empty();
+        let calm =
+            self.unavailable + self.misconfigured == 0 && self.reauthorize.is_empty() && self.failures.is_empty();
         assert!(calm, "{}\n{}", self.summary(), self.told.join("\n"));
     }
 }

@@ -16,8 +16,8 @@ pub struct Trouble {
     pub ends: Option<End>,
     /// Between the start of one and the end of the next: at most.
     pub pause: Duration,
-    /// Whether Redis loses a leader now and then.
-    pub fails_over: bool,
+    /// Between two fail-overs of Redis: at most; if there are any.
+    pub fails_over: Option<Duration>,
     /// How the token endpoint misbehaves.
     pub endpoint: Endpoint,
 }
@@ -65,9 +65,9 @@ impl Trouble {
     }
 
     async fn fail_over(self, fleet: &Fleet, until: Instant, mut dice: Dice) -> usize {
-        let mut times = 0;
-        while self.fails_over && Instant::now() < until {
-            tokio::time::sleep(dice.upto(Duration::from_secs(2))).await;
+        let (mut times, Some(pause)) = (0, self.fails_over) else { return 0 };
+        while Instant::now() < until {
+            tokio::time::sleep(dice.upto(pause)).await;
             let backend = Arc::clone(&fleet.backend);
             // Some are back before they are missed, some while another is being chosen, some long after.
             let away = Duration::from_secs(1) + dice.upto(Duration::from_secs(4));
