@@ -39,10 +39,11 @@ fn main() -> ExitCode {
 }
 
 fn stay_up() -> anyhow::Result<ExitCode> {
+    let signals = orgpass::shutdown::Signals::listen().context("no signals can be received")?;
     let runtime = runtime()?;
     let demo = Demo::start(&runtime, demo::Ports::Usual)?;
     println!("{}", invitation(&demo));
-    runtime.block_on(orgpass::shutdown::first_signal()).context("no signals can be received")?;
+    signals.wait().context("no signals can be received")?;
     println!("\nStopping.");
     Ok(exit_code(demo.stop()))
 }

@@ -2,12 +2,12 @@
 //! session lives, and find out why not if it does not. What was found is in the record afterwards, and says when to look
 //! next.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{Hub, schedule};
 use crate::connection::{ConnectionKey, Status};
 use crate::management::{Refusal, SessionFound};
-use crate::store::{GrantKind, Row, ScheduleWhen, StoreError};
+use crate::store::{GrantKind, Head, Row, ScheduleWhen, StoreError, StoreTime};
 use crate::token::Want;
 
 /// Something that is needed did not answer: the next look comes this soon.
@@ -18,6 +18,7 @@ const RATE_LIMITED: Duration = Duration::from_secs(15 * 60);
 impl Hub {
     /// Looks at a connection that is due and sets when it is due again.
     pub(super) async fn look(&self, key: &ConnectionKey) -> Result<(), StoreError> {
+        let began = Instant::now();
         let Some(row) = self.store.read(key).await? else { return self.store.unschedule(key).await };
         let found = match row.head.status {
             Status::Pending | Status::Disconnected | Status::Reauthorize => return self.store.unschedule(key).await,
@@ -45,6 +46,10 @@ impl Hub {
         self.metrics.checks.with_label_values(&[result]).inc();
         match soon {
             Some(wait) => self.store.schedule(&[(key.clone(), wait)], ScheduleWhen::Always).await,
+            // Nothing has changed, so there is nothing to be read again: this is nearly every look.
+            None if row.head.status == Status::Active && result == "alive" => {
+                self.schedule_from(key, &row.head, row.now.after(began.elapsed())).await
+            }
             None => self.schedule_next(key).await,
         }
     }
@@ -57,9 +62,14 @@ impl Hub {
     }
 
     async fn schedule_next(&self, key: &ConnectionKey) -> Result<(), StoreError> {
-        let row = self.store.read(key).await?;
-        let wait = row.and_then(|row| schedule::next(key, &row.head, row.now, self.settings.check_every));
-        match wait {
+        match self.store.read(key).await? {
+            Some(row) => self.schedule_from(key, &row.head, row.now).await,
+            None => self.store.unschedule(key).await,
+        }
+    }
+
+    async fn schedule_from(&self, key: &ConnectionKey, head: &Head, now: StoreTime) -> Result<(), StoreError> {
+        match schedule::next(key, head, now, self.settings.check_every) {
             Some(wait) => self.store.schedule(&[(key.clone(), wait)], ScheduleWhen::Always).await,
             None => self.store.unschedule(key).await,
         }

@@ -26,8 +26,7 @@ const NEWS_KEPT: usize = 10_000;
 impl Hub {
     /// Watches all connections while this hub leads, until it is to stop; then finishes the looks it has begun.
     pub(super) async fn monitor(self: Arc<Self>, lead: watch::Receiver<bool>, mut stopping: Stopping) {
-        let every = (self.settings.check_every / 10).clamp(Duration::from_millis(20), Duration::from_secs(1));
-        let mut ticks = interval(every);
+        let mut ticks = interval(between_ticks(self.settings.check_every, self.settings.checks_per_second));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut changes = self.store.changes();
         let mut news = HashSet::new();
@@ -107,6 +106,13 @@ impl Hub {
     }
 }
 
+/// How often what is due is asked for: some times in a period, and so often that no tick's share of looks needs more than
+/// half of the hands. Else they, and not the rate that was set, would limit the looks.
+fn between_ticks(check_every: Duration, checks_per_second: u32) -> Duration {
+    let half_the_hands = Duration::from_secs(AT_ONCE as u64 / 2) / checks_per_second;
+    (check_every / 10).min(half_the_hands).clamp(Duration::from_millis(20), Duration::from_secs(1))
+}
+
 /// Notes one announced change. False if there will be none any more.
 async fn hear(changes: &mut broadcast::Receiver<ConnectionKey>, news: &mut HashSet<ConnectionKey>) -> bool {
     match changes.recv().await {
@@ -118,5 +124,19 @@ async fn hear(changes: &mut broadcast::Receiver<ConnectionKey>, news: &mut HashS
         }
         Err(RecvError::Lagged(_)) => true,
         Err(RecvError::Closed) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rate_that_can_be_set_has_hands_for_a_ticks_share() {
+        for rate in 1..=1000 {
+            let share = f64::from(rate) * between_ticks(Duration::from_secs(6 * 60 * 60), rate).as_secs_f64();
+            assert!(share <= AT_ONCE as f64 / 2.0, "{rate}: {share}");
+        }
+        assert_eq!(between_ticks(Duration::from_secs(6 * 60 * 60), 20), Duration::from_secs(1));
     }
 }

@@ -206,6 +206,36 @@ async fn many_connections_are_scheduled_by_pages_spread_over_the_period_and_left
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_look_that_finds_nothing_changed_reads_the_connection_twice_and_lists_nothing() {
+    let redis = RedisChild::start();
+    let world = World::on(&redis).await;
+    let acme = world.connect("acme", None).await;
+    let hub = world
+        .beside(|table| {
+            drop(table.insert("hub".to_owned(), "check_every = \"7days\"".parse::<toml::Table>().unwrap().into()))
+        })
+        .await;
+    let operator = Caller::new(hub.ops_address(), world.seen.clone());
+    let has = async |line: &str| operator.get("/metrics").send().await.text().lines().any(|there| there == line);
+    let counted = "orgpass_stored_connections{cause=\"none\",status=\"active\"} 1";
+    eventually("it has been counted", async || has(counted).await).await;
+    let counts = async || {
+        let mut counts = Vec::new();
+        for name in ["read", "schedule", "list", "read_record", "set_status", "commit"] {
+            counts.push(operations(&operator, name).await);
+        }
+        counts
+    };
+    let before = counts().await;
+    redis::cmd("ZADD").arg("orgpass:due").arg(0).arg(acme.key.encode()).exec(&mut redis.raw()).unwrap();
+    eventually("it is put off for a period", async || counts().await[1] > before[1]).await;
+    let grown: Vec<_> = counts().await.iter().zip(&before).map(|(now, before)| now - before).collect();
+    assert_eq!(grown, [2.0, 1.0, 0.0, 0.0, 0.0, 0.0]);
+    assert!(has("orgpass_checks_total{result=\"alive\"} 1").await);
+    assert!(tokio::task::spawn_blocking(|| hub.stop()).await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_hub_watches_and_another_takes_over_when_it_goes() {
     let redis = RedisChild::start();
     let mut world = hub(&redis, "check_every = \"500ms\"").await;

@@ -38,11 +38,23 @@ impl Tools {
             _ => bail!("missing: {}. To install: benches/compare/setup", missing.join(", ")),
         }
     }
+
+    /// The programs whose versions the page names, in its order.
+    pub(crate) fn named<'a>(&'a self, orgpass: &'a Path) -> [Named<'a>; 6] {
+        [
+            ("Orgpass", Some(orgpass), "--version"),
+            ("nginx", Some(self.nginx.as_path()), "-v"),
+            ("HAProxy", self.haproxy.as_deref(), "-v"),
+            ("Envoy", self.envoy.as_deref(), "--version"),
+            ("wrk", Some(self.wrk.as_path()), "-v"),
+            ("rustc", Some(Path::new("rustc")), "--version"),
+        ]
+    }
 }
 
 /// A program of the venv that `setup` makes, of `PATH`, or of the system
 /// folders that an ordinary user's `PATH` leaves out.
-fn which(program: &str) -> Option<PathBuf> {
+pub(crate) fn which(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let venv = Path::new(WORKSPACE).join("target/compare/venv/bin");
     std::iter::once(venv)
@@ -51,6 +63,10 @@ fn which(program: &str) -> Option<PathBuf> {
         .map(|folder| folder.join(program))
         .find(|candidate| candidate.is_file())
 }
+
+/// A program by its name in the page, where it is if it ran, and the flag that
+/// makes it say its version.
+pub(crate) type Named<'a> = (&'static str, Option<&'a Path>, &'static str);
 
 /// What the figures depend on besides the proxies.
 pub(crate) struct Facts {
@@ -64,27 +80,19 @@ pub(crate) struct Facts {
 
 impl Facts {
     /// Reads `/proc` and asks each program for its version.
-    pub(crate) fn read(tools: &Tools, orgpass: &Path) -> Result<Self> {
+    pub(crate) fn read(programs: &[Named<'_>]) -> Result<Self> {
         let processor = field("/proc/cpuinfo", "model name", ':')?;
         let release = std::fs::read_to_string("/proc/sys/kernel/osrelease")?;
         let kernel: Vec<&str> = release.split('.').take(2).collect();
         let system = field("/etc/os-release", "PRETTY_NAME", '=')?;
-        let programs = [
-            ("Orgpass", Some(orgpass), "--version"),
-            ("nginx", Some(tools.nginx.as_path()), "-v"),
-            ("HAProxy", tools.haproxy.as_deref(), "-v"),
-            ("Envoy", tools.envoy.as_deref(), "--version"),
-            ("wrk", Some(tools.wrk.as_path()), "-v"),
-            ("rustc", Some(Path::new("rustc")), "--version"),
-        ];
         Ok(Self {
             cores: std::thread::available_parallelism()?.get(),
             processor,
             system: format!("{}, Linux {}", system.trim_matches('"'), kernel.join(".")),
             load: std::fs::read_to_string("/proc/loadavg")?.chars().take_while(|c| *c != ' ').collect(),
             versions: programs
-                .into_iter()
-                .filter_map(|(name, program, flag)| Some((name, version(program?, flag)?)))
+                .iter()
+                .filter_map(|(name, program, flag)| Some((*name, version((*program)?, flag)?)))
                 .collect(),
         })
     }

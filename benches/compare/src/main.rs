@@ -1,6 +1,6 @@
 //! Measures Orgpass beside nginx, HAProxy, Envoy and a bare TCP-to-TLS relay:
-//! one worker each, the same upstream, the same request. All on loopback; every
-//! process it starts ends with it.
+//! one worker each, the same upstream, the same request; and what it costs a hub
+//! to watch. All on loopback; every process it starts ends with it.
 #![allow(clippy::print_stdout, reason = "the table is the output of this program")]
 #![allow(clippy::print_stderr, reason = "progress, apart from the table")]
 
@@ -14,6 +14,7 @@ mod relay;
 mod report;
 mod train;
 mod upstream;
+mod watch;
 
 use std::path::{Path, PathBuf};
 
@@ -55,6 +56,8 @@ enum Command {
     Relay(relay::Settings),
     /// Loads an instrumented Orgpass with calls of many kinds (what scripts/release does).
     Train(train::Settings),
+    /// Measures what it costs a hub to watch 100,000 connections.
+    Watch(watch::Settings),
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -64,6 +67,7 @@ async fn main() -> Result<()> {
         match cli.command {
             Some(Command::Relay(settings)) => relay::run(settings).await,
             Some(Command::Train(settings)) => train::run(settings).await,
+            Some(Command::Watch(settings)) => watch::run(settings).await,
             None => compare(cli.compare).await,
         }
     };
@@ -96,7 +100,7 @@ async fn compare(args: Compare) -> Result<()> {
     }
 
     let run = measure::run(&mut proxies, &tools.wrk, dir.path(), args.seconds).await?;
-    let facts = machine::Facts::read(&tools, &orgpass)?;
+    let facts = machine::Facts::read(&tools.named(&orgpass))?;
     println!("{}", report::tables(&run));
     if everything {
         let page = Path::new(WORKSPACE).join("docs/performance.md");

@@ -27,14 +27,29 @@ pub(crate) async fn build() -> Result<PathBuf> {
 
 /// Makes keys, imports `connections`, one line each, and starts `serve`.
 pub(crate) async fn start(program: &Path, config: &Path, connections: String, dir: &Path) -> Result<Process> {
+    keys(program, config, dir).await?;
+    import(program, config, connections, dir).await?;
+    serve(program, config, dir)
+}
+
+/// Makes both key rings and the client secret.
+pub(crate) async fn keys(program: &Path, config: &Path, dir: &Path) -> Result<()> {
     for ring in ["session.keys", "grant.keys"] {
         let key = command(program, &["keys", "new"], config, dir, None).await?;
         std::fs::write(dir.join(ring), key)?;
     }
-    std::fs::write(dir.join("client-secret"), "compare\n")?;
+    Ok(std::fs::write(dir.join("client-secret"), "compare\n")?)
+}
+
+/// Imports connections, one line each.
+pub(crate) async fn import(program: &Path, config: &Path, connections: String, dir: &Path) -> Result<()> {
     let import = ["connection", "import", "--ndjson"];
     command(program, &import, config, dir, Some(connections)).await?;
+    Ok(())
+}
 
+/// Starts `serve`.
+pub(crate) fn serve(program: &Path, config: &Path, dir: &Path) -> Result<Process> {
     let args = ["serve".as_ref(), "--config".as_ref(), config.as_os_str()];
     Process::start(program, args, dir)
 }

@@ -54,6 +54,7 @@ async fn metrics_parse_and_their_labels_are_bounded() {
         "operation",
         "outcome",
         "purpose",
+        "reason",
         "result",
         "status",
         "version",
