@@ -36,13 +36,11 @@ fn two_processes_keep_every_promise_while_somebody_connects_anew() {
 }
 
 #[test]
-#[ignore = "long: hundreds of thousands of states"]
 fn two_processes_keep_every_promise_over_two_exchanges() {
     holds(TWO_EXCHANGES);
 }
 
 #[test]
-#[ignore = "long: millions of states"]
 fn two_processes_keep_every_promise_whatever_two_faults_strike_wherever() {
     holds(TWO_FAULTS);
 }
