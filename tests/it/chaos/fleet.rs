@@ -224,6 +224,25 @@ impl Fleet {
         sum
     }
 
+    /// Of each call that a sidecar carried between these times, what it took beyond the org's own time, in milliseconds,
+    /// as the access logs say.
+    pub fn own_times(&self, between: &std::ops::Range<f64>) -> Vec<f64> {
+        let mut took = Vec::new();
+        for sidecar in &self.sidecars {
+            let log = std::fs::read(sidecar.folder.join("stdout")).unwrap();
+            let lines = log.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+            let calls = lines.map(|line| serde_json::from_slice::<serde_json::Value>(line).unwrap());
+            let number = |call: &serde_json::Value, key: &str| call[key].as_f64().unwrap();
+            took.extend(
+                calls
+                    .filter(|call| between.contains(&number(call, "time")))
+                    .map(|call| number(&call, "ms") - number(&call, "upstream_ms")),
+            );
+        }
+        took.sort_unstable_by(f64::total_cmp);
+        took
+    }
+
     /// The lines of all logs that contain these words.
     pub fn events(&self, words: &[&str]) -> Vec<String> {
         let mut found = Vec::new();
