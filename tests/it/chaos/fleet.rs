@@ -190,8 +190,24 @@ impl Fleet {
         self.operate(&["connection", "import", "--ndjson"], &lines);
     }
 
-    /// Runs a command that must succeed, and gives what it printed. Blocks.
+    /// Runs a command until it succeeds, and gives what it printed. A store that is failing over is given a minute.
+    /// Blocks.
     pub fn operate(&self, arguments: &[&str], input: &str) -> String {
+        let began = Instant::now();
+        loop {
+            match self.try_to_operate(arguments, input) {
+                Ok(printed) => return printed,
+                Err(said) => {
+                    let is_passing = said.contains("store is unavailable") && began.elapsed() < Duration::from_secs(60);
+                    assert!(is_passing, "{arguments:?}: {said}");
+                    std::thread::sleep(Duration::from_millis(500));
+                }
+            }
+        }
+    }
+
+    /// Runs a command once; what it said if it did not succeed.
+    fn try_to_operate(&self, arguments: &[&str], input: &str) -> Result<String, String> {
         let folder = self.dir.path().join("operator");
         let mut command = orgpass(&folder, arguments);
         let errors = log(&folder, "stderr");
@@ -199,9 +215,12 @@ impl Fleet {
         child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
         let output = child.wait_with_output().unwrap();
         log(&folder, "stdout").write_all(&output.stdout).unwrap();
-        let said = std::fs::read_to_string(folder.join("stderr")).unwrap();
-        assert!(output.status.success(), "{arguments:?}: {:?}: {said}", output.status);
-        String::from_utf8(output.stdout).unwrap()
+        if !output.status.success() {
+            let said = std::fs::read_to_string(folder.join("stderr")).unwrap();
+            let last = said.lines().rev().find(|line| !line.is_empty()).unwrap_or_default();
+            return Err(format!("{:?}: {last}", output.status));
+        }
+        Ok(String::from_utf8(output.stdout).unwrap())
     }
 
     /// Everyone.
