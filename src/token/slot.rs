@@ -152,6 +152,11 @@ impl State {
         let until = match error {
             TokenError::Misconfigured { .. } => self.misconfigured.fail(now),
             TokenError::Unavailable { reason: Unavailable::RateLimited, retry_after } => now + *retry_after,
+            // It costs next to nothing to ask again, and what is waited for may be over in a moment.
+            TokenError::Unavailable {
+                reason: Unavailable::Store | Unavailable::RolledBack | Unavailable::NoHub | Unavailable::Busy,
+                ..
+            } => now + TRANSIENT.0,
             TokenError::Unavailable { .. } => self.transient.fail(now),
             // Read anew after a while, in case the announcement of a change was missed.
             TokenError::NotConnected | TokenError::Reauthorize(_) => now + self.ended_for,

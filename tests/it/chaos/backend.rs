@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub enum Backend {
     /// One server that loses nothing when it is killed.
     Single(RedisChild),
-    /// A master with two replicas, watched by Sentinels. An intent waits for one of them.
+    /// A master with a replica, watched by Sentinels. An intent waits for it.
     Sentinels(SentinelGroup),
     /// Three masters with a replica each. An intent waits for it.
     Cluster(RedisCluster),
@@ -45,7 +45,7 @@ impl Backend {
                 options.config.push("appendfsync always".to_owned());
                 Self::Single(RedisChild::start_with(options))
             }
-            Kind::Sentinels => Self::Sentinels(SentinelGroup::start(2, &options, None)),
+            Kind::Sentinels => Self::Sentinels(SentinelGroup::start(1, &options, None)),
             Kind::Cluster => Self::Cluster(RedisCluster::start(1, &options)),
         }
     }
