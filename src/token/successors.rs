@@ -17,6 +17,8 @@ use crate::store::{Commit, Committed, Fingerprint, Store, StoreError};
 
 /// The most connections kept; more push older ones out. Each takes a few kilobytes.
 const MAX_KEPT: usize = 20_000;
+/// Room is made for so many at first: the tables of an idle process stay small.
+const EXPECTED: usize = 256;
 /// The most spent tokens kept of one connection: a day of hourly exchanges, twice over.
 const MAX_SPENT: usize = 64;
 /// Between two tries to compare while the store does not answer.
@@ -46,7 +48,7 @@ impl Successors {
     /// left in it. Blocks.
     pub fn open(journal_folder: Option<&Path>) -> std::io::Result<Self> {
         let hasher = foldhash::fast::RandomState::default();
-        let kept = Arc::new(Cache::with(MAX_KEPT, MAX_KEPT as u64, UnitWeighter, hasher, DefaultLifecycle::default()));
+        let kept = Arc::new(Cache::with(EXPECTED, MAX_KEPT as u64, UnitWeighter, hasher, DefaultLifecycle::default()));
         let Some(folder) = journal_folder else { return Ok(Self { kept, journal: None }) };
         let (journal, entries) = Journal::open(folder)?;
         let successors = Self { kept, journal: Some(Arc::new(journal)) };

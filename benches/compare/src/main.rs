@@ -85,7 +85,7 @@ async fn compare(args: Compare) -> Result<()> {
     let peers = if everything { Peer::all() } else { args.only };
     let tools = machine::Tools::find(&peers)?;
     let orgpass = match args.orgpass {
-        Some(path) => path,
+        Some(path) => path.canonicalize().context("no program there")?,
         None if peers.contains(&Peer::Orgpass) => orgpass::build().await?,
         None => PathBuf::new(),
     };

@@ -19,6 +19,9 @@ use crate::token::{GrantSecret, TokenError, Unavailable};
 /// Between two sessions of one connection that a process earns for itself.
 const PAUSE: Duration = Duration::from_secs(60);
 
+/// Room is made for so many at first: few connections have such a grant.
+const EXPECTED: usize = 64;
+
 /// What a process knows of connections that it could earn sessions for without the store. Bounded.
 pub(super) struct Alone(Cache<ConnectionKey, Arc<Known>, UnitWeighter, foldhash::fast::RandomState>);
 
@@ -40,7 +43,7 @@ impl Alone {
     /// Room for this many connections.
     pub(super) fn new(entries: usize) -> Self {
         let hasher = foldhash::fast::RandomState::default();
-        Self(Cache::with(entries, entries as u64, UnitWeighter, hasher, DefaultLifecycle::default()))
+        Self(Cache::with(EXPECTED, entries as u64, UnitWeighter, hasher, DefaultLifecycle::default()))
     }
 
     /// What is wanted, in terms of the store: in place of a session that this process earned for itself, the next after
