@@ -47,6 +47,8 @@ struct Shared {
     between: Duration,
     next: AtomicU64,
     is_over: AtomicBool,
+    /// When the last good call was sent, in milliseconds after the beginning.
+    last_good: AtomicU64,
     seed: u64,
 }
 
@@ -79,6 +81,7 @@ impl Load {
             between: Duration::from_secs(1) / pace.per_second,
             next: AtomicU64::new(0),
             is_over: AtomicBool::new(false),
+            last_good: AtomicU64::new(0),
             seed,
         });
         let callers = (0..pace.callers).map(|home| Arc::clone(&shared).call_on(home)).collect();
@@ -88,6 +91,11 @@ impl Load {
     /// How long it has been going on.
     pub fn elapsed(&self) -> Duration {
         self.shared.began.elapsed()
+    }
+
+    /// When the last good call so far was sent.
+    pub fn last_good(&self) -> Duration {
+        Duration::from_millis(self.shared.last_good.load(Ordering::Relaxed))
     }
 
     /// Waits until all callers are done with what they have begun.
@@ -186,6 +194,8 @@ impl Caller {
                     return self.fail(tenant, format!("{} broke off: {error}", sidecar.name));
                 }
                 Answer::Status(200, _) => {
+                    let millis = u64::try_from(sent.as_millis()).unwrap();
+                    shared.last_good.fetch_max(millis, Ordering::Relaxed);
                     return self.tally.good.push((sent, shared.began.elapsed() - sent));
                 }
                 Answer::Status(503, error) if error == "token_unavailable" => return self.tally.unavailable += 1,
