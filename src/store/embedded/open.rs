@@ -13,7 +13,7 @@ use super::tables::Tables;
 use crate::store::StoreError;
 
 /// Idle memory of the whole program is to stay within 12 MiB; the operating system caches the file anyway.
-const PAGE_CACHE_BYTES: usize = 4 * 1024 * 1024;
+const PAGE_CACHE_BYTES: usize = 1024 * 1024;
 
 /// Opens or makes the file and its tables.
 pub(super) fn open(path: &Path) -> Result<Database, StoreError> {
