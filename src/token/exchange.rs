@@ -8,6 +8,7 @@ mod outcome;
 mod prepare;
 mod procedure;
 mod record;
+mod rollbacks;
 mod run;
 
 #[cfg(test)]
@@ -23,6 +24,7 @@ use self::outcome::{Sent, Waiting};
 use self::prepare::Ready;
 pub use self::procedure::Want;
 use self::record::{may_be_served, refuse_if_ended, unopened, unreadable};
+use self::rollbacks::Rollbacks;
 use self::run::Run;
 use super::{Breaker, Outcome, SessionSecret, Settings, Successors, TokenError, Unavailable};
 use crate::connection::{ConnectionKey, Generation};
@@ -35,8 +37,6 @@ use crate::vault::Vault;
 
 /// How long a lease lives. It only saves work; the intent is the guard. Longer than dialling and sending together.
 const LEASE: Duration = Duration::from_secs(45);
-/// How long a store that went back is waited for before it is believed.
-const ROLLBACK_PATIENCE: Duration = Duration::from_secs(60);
 /// How long after the store was lost nothing is exchanged: whoever knows that it went back is to say so first.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -67,8 +67,7 @@ pub struct Exchanger {
     parts: ExchangerParts,
     stopping: AtomicBool,
     store_was_lost: Mutex<Option<Instant>>,
-    /// Connections of which the store held less than this process had seen, and since when.
-    rolled_back: Mutex<HashMap<ConnectionKey, Instant>>,
+    rollbacks: Rollbacks,
     /// Connections of which Salesforce says that another exchange is under way, and since when.
     in_progress: Mutex<HashMap<ConnectionKey, Instant>>,
     alone: Alone,
@@ -101,7 +100,7 @@ impl Exchanger {
             parts,
             stopping: AtomicBool::new(false),
             store_was_lost: Mutex::default(),
-            rolled_back: Mutex::default(),
+            rollbacks: Rollbacks::default(),
             in_progress: Mutex::default(),
         }
     }
@@ -209,12 +208,11 @@ impl Exchanger {
 
     /// `known`, unless the store has held less for so long that nobody will set it right.
     fn still_known(&self, key: &ConnectionKey, known: Option<Generation>) -> Option<Generation> {
-        let since = lock(&self.rolled_back).get(key).copied();
-        known.filter(|_| since.is_none_or(|since| since.elapsed() < ROLLBACK_PATIENCE))
+        known.filter(|_| !self.rollbacks.is_believed(key, Instant::now()))
     }
 
     fn note_rollback(&self, key: &ConnectionKey) {
-        if lock(&self.rolled_back).insert(key.clone(), Instant::now()).is_none() {
+        if self.rollbacks.note(key, Instant::now()) {
             self.parts.metrics.rollbacks.inc();
             tracing::warn!(connection = %key, "the store holds less than this process has seen; nothing is exchanged for a minute");
         }

@@ -130,8 +130,11 @@ impl Journal {
     pub(super) fn append(&self, entry: &Entry, live: impl FnOnce() -> Vec<Entry>) -> io::Result<()> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let bytes = entry.to_bytes();
-        open.file.write_all(&bytes)?;
-        open.file.sync_data()?;
+        if let Err(error) = open.file.write_all(&bytes).and_then(|()| open.file.sync_data()) {
+            // Half an entry would hide what comes after it: the next append writes the file anew.
+            open.rewrite_at = 0;
+            return Err(error);
+        }
         open.length += bytes.len() as u64;
         if open.length > open.rewrite_at {
             *open = Open::write(&self.path, &live())?;

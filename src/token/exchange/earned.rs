@@ -29,7 +29,10 @@ impl Earned {
     pub(super) fn of(run: &Run<'_>, response: &oauth::TokenResponse) -> Result<Self, TokenError> {
         let parts = &run.exchanger.parts;
         let (record, ready) = (run.record(), run.ready());
-        let generation = record.head.generation.next();
+        // A store that went back, and is believed, holds a lower number than what is to be replaced.
+        let stored = record.head.generation;
+        let newest = run.want.old().filter(|old| old.supersedes_in_epoch(stored)).unwrap_or(stored);
+        let generation = newest.next();
         let mismatch = outcome::mismatch(response, &ready.grant, ready.client_secret(), &parts.trusted_hosts);
         let spent = ready.grant.refresh_token.as_ref().map(Fingerprint::of);
         let mut grant = ready.grant.clone().rotated(generation, response.refresh_token.as_ref());

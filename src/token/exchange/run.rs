@@ -30,7 +30,7 @@ const IN_PROGRESS_PATIENCE: Duration = Duration::from_secs(60);
 pub(super) struct Run<'a> {
     pub(super) exchanger: &'a Exchanger,
     pub(super) key: &'a ConnectionKey,
-    want: Want,
+    pub(super) want: Want,
     procedure: Procedure,
     may_exchange: bool,
     /// What this process has learned of the connection's sessions, see [`Head::idle`].

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Earned, Finish, IN_ORDER, Run, lock, outcome, unopened};
+use super::{Earned, Finish, IN_ORDER, Run, outcome, unopened};
 use crate::store::Row;
 use crate::token::exchange::Obtained;
 use crate::token::exchange::record::decided;
@@ -17,10 +17,11 @@ impl Run<'_> {
                 Err(decided.unwrap_or(TokenError::unavailable(Unavailable::NoHub)))
             }
             Finish::Adopt => {
-                lock(&self.exchanger.rolled_back).remove(self.key);
+                self.exchanger.rollbacks.forget(self.key);
                 self.adopt()
             }
             Finish::Earned => {
+                self.exchanger.rollbacks.forget(self.key);
                 let Earned { commit, session, mismatch, .. } = self.earned.expect(IN_ORDER);
                 outcome::note_change(self.key, &self.record.expect(IN_ORDER).head, &commit.head);
                 match mismatch {
