@@ -43,7 +43,7 @@ fn stay_up() -> anyhow::Result<ExitCode> {
     let runtime = runtime()?;
     let demo = Demo::start(&runtime, demo::Ports::Usual)?;
     println!("{}", invitation(&demo));
-    signals.wait().context("no signals can be received")?;
+    signals.wait(demo.stopping()).context("no signals can be received")?;
     println!("\nStopping.");
     Ok(exit_code(demo.stop()))
 }

@@ -26,7 +26,7 @@ use crate::proxy::replay_body::ReplayMemory;
 use crate::proxy::{Listen, Proxy};
 use crate::secret::Secret;
 use crate::server::{self, Listener};
-use crate::shutdown::{self, Signals, Stop};
+use crate::shutdown::{self, Signals, Stop, Stopping};
 use crate::store::{Access, EmbeddedStore, ObservedStore, RedisStore, Store, StoreError, StoreUrl};
 use crate::telemetry;
 use crate::token::{AskHub, Breaker, Clock, Exchanger, ExchangerParts, Parts, Successors, TokenSource};
@@ -177,9 +177,8 @@ impl App {
         let mut tasks = JoinSet::new();
         if let Some(path) = &config.control {
             let listener = control::Listener::bind(path)?;
-            let mut until = stopping.clone();
             let management = Arc::clone(&engine.management);
-            tasks.spawn(async move { control::serve(listener, management, until.asked()).await });
+            tasks.spawn(control::serve(listener, management, stop.clone(), stopping.clone()));
         }
         if let Some(settings) = &config.hub {
             tasks.spawn(hub(settings, &engine).run(stopping.clone()));
@@ -215,6 +214,11 @@ impl App {
     /// Asks everything to stop, without waiting: not ready any more, no new connections, calls drain.
     pub fn begin_stop(&self) {
         self.stop.ask();
+    }
+
+    /// Hears when everything is asked to stop.
+    pub fn stopping(&self) -> Stopping {
+        self.stop.heard()
     }
 
     /// Stops in order: no new connections, calls drain, exchanges end. True if nothing was cut short. Blocks.
@@ -325,7 +329,7 @@ pub fn run(config: &Config) -> Result<bool, StartError> {
     let app = App::start(config, Box::new(io::stdout()))?;
     let proxy = app.proxy_address().map_or_else(|| config.proxy.listen.to_string(), |at| format!("http://{at}"));
     tracing::info!(proxy, ops = %format!("http://{}", app.ops_address()), "orgpass is running");
-    signals.wait()?;
+    signals.wait(app.stopping())?;
     tracing::info!("stopping: calls under way are finished, exchanges are stored");
     Ok(app.stop())
 }

@@ -3,6 +3,7 @@
 
 mod config_check;
 mod connection;
+mod drain;
 mod exit;
 mod import;
 mod keys;
@@ -13,6 +14,7 @@ mod output;
 mod remove;
 mod serve;
 mod single;
+mod wait;
 
 use std::ffi::OsString;
 use std::io::{BufRead, Write};
@@ -51,6 +53,8 @@ enum Command {
     /// Run the proxy until it is asked to stop (SIGTERM or Ctrl-C; a second one ends it at once)
     #[command(after_help = "Examples:\n  orgpass serve\n  orgpass serve --config /etc/orgpass/orgpass.toml")]
     Serve,
+    Wait(wait::WaitArguments),
+    Drain(drain::DrainArguments),
     /// Look at the configuration
     #[command(subcommand)]
     Config(config_check::Command),
@@ -102,6 +106,8 @@ impl Command {
         let load = || Config::load(file.as_deref(), env).map_err(Failure::from);
         match self {
             Self::Serve => serve::run(&load()?),
+            Self::Wait(arguments) => arguments.run(load, around),
+            Self::Drain(arguments) => arguments.run(&load()?),
             Self::Config(command) => command.run(&load()?, around),
             Self::Keys(command) => command.run(load, around),
             Self::Connection(command) => command.run(&load()?, around),

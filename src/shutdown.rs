@@ -1,5 +1,6 @@
 //! Stopping in order: a signal asks everybody to finish, a second one ends the process at once.
 
+use std::future::Future;
 use std::io;
 
 use tokio::runtime::Runtime;
@@ -7,7 +8,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 /// Asks parts of the process to stop. Everybody who has a [`Stopping`] of it hears it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Stop(watch::Sender<bool>);
 
 /// Hears when the process is to stop.
@@ -21,6 +22,11 @@ pub fn channel() -> (Stop, Stopping) {
 }
 
 impl Stop {
+    /// Hears it.
+    pub fn heard(&self) -> Stopping {
+        Stopping(self.0.subscribe())
+    }
+
     /// Asks everybody to stop. Asking twice is harmless.
     pub fn ask(&self) {
         self.0.send_replace(true);
@@ -58,10 +64,15 @@ impl Signals {
         Ok(Self { runtime, terminate, interrupt })
     }
 
-    /// Returns at the first one. From then on, a second one ends the process at once with exit code 1. Blocks.
-    pub fn wait(mut self) -> io::Result<()> {
-        self.next();
+    /// Returns at the first one, or when somebody else has asked to stop. From then on, a second one ends the process at
+    /// once with exit code 1. Blocks.
+    pub fn wait(mut self, mut stopping: Stopping) -> io::Result<()> {
+        let asked = self.next_or(stopping.asked());
         let again = move || {
+            if asked {
+                // Who has drained a process sends it the signal all the same.
+                self.next();
+            }
             self.next();
             tracing::warn!("a second signal: ending at once");
             std::process::exit(1);
@@ -70,12 +81,18 @@ impl Signals {
     }
 
     fn next(&mut self) {
+        self.next_or(std::future::pending());
+    }
+
+    /// True if `other` came first.
+    fn next_or(&mut self, other: impl Future<Output = ()>) -> bool {
         let Self { runtime, terminate, interrupt } = self;
         runtime.block_on(async {
             tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
+                _ = terminate.recv() => false,
+                _ = interrupt.recv() => false,
+                () = other => true,
             }
-        });
+        })
     }
 }

@@ -70,6 +70,11 @@ impl Demo {
         Ok(Self { sim, acme, globex, orgpass, proxy, _folder: folder })
     }
 
+    /// Hears when it is asked to stop.
+    pub(crate) fn stopping(&self) -> orgpass::shutdown::Stopping {
+        self.orgpass.stopping()
+    }
+
     /// Stops Orgpass in order; true if nothing was cut short.
     pub(crate) fn stop(self) -> bool {
         self.orgpass.stop()

@@ -252,7 +252,8 @@ fn commands_work_beside_a_process_that_owns_the_store() {
         let _within = runtime.enter();
         let management = Engine::build(&config).unwrap().management;
         let listener = Listener::bind(config.control.as_deref().unwrap()).unwrap();
-        runtime.spawn(serve(listener, management, std::future::pending()))
+        let (stop, stopping) = crate::shutdown::channel();
+        runtime.spawn(serve(listener, management, stop, stopping))
     };
     let imported = orgpass(&file, NDJSON, &stream());
     assert_eq!(imported.output, "3 created, 0 replaced, 0 unchanged, 4 refused\n");

@@ -64,6 +64,14 @@ impl Client {
         self.exchange(line.as_bytes()).await
     }
 
+    /// Asks the process to stop in order, and returns when everything in it has ended.
+    pub async fn drain(mut self) -> Result<(), Refusal> {
+        self.ask::<()>(&Request::Drain).await?;
+        // Closed in whatever way: it is over.
+        let _ = self.stream.read_u8().await;
+        Ok(())
+    }
+
     async fn exchange<T: DeserializeOwned>(&mut self, line: &[u8]) -> Result<T, Refusal> {
         let lost = |error: &dyn std::fmt::Display| Refusal::Failed {
             message: format!("the running orgpass serve gave no answer ({error}); whether it was done is not known"),

@@ -1,7 +1,6 @@
 //! The end of the control socket in `serve`.
 
 use std::fs;
-use std::future::Future;
 use std::io;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -11,7 +10,6 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use zeroize::{Zeroize, Zeroizing};
@@ -19,6 +17,7 @@ use zeroize::{Zeroize, Zeroizing};
 use super::wire::{Reply, Request};
 use super::{ControlError, MAX_REQUEST_BYTES, own_uid};
 use crate::management::{InputFault, Management, Refusal};
+use crate::shutdown::{Stop, Stopping};
 
 /// Command lines at one time; more wait.
 const MAX_CLIENTS: usize = 32;
@@ -84,29 +83,28 @@ impl Drop for Listener {
     }
 }
 
-/// Answers on the control socket until `shutdown`; then lets the requests that are under way end.
-pub async fn serve(listener: Listener, management: Arc<Management>, shutdown: impl Future<Output = ()>) {
-    let (stop, stopping) = watch::channel(false);
+/// Answers on the control socket until the process stops, for which a client may ask by `stop`; then lets the requests
+/// that are under way end.
+pub async fn serve(listener: Listener, management: Arc<Management>, stop: Stop, stopping: Stopping) {
     let mut clients = JoinSet::new();
-    let mut shutdown = std::pin::pin!(shutdown);
+    let mut until = stopping.clone();
     loop {
         tokio::select! {
-            () = &mut shutdown => break,
+            () = until.asked() => break,
             Some(_) = clients.join_next() => {}
             stream = listener.accept(), if clients.len() < MAX_CLIENTS => {
                 if let Some(stream) = stream {
-                    clients.spawn(attend(stream, Arc::clone(&management), stopping.clone()));
+                    clients.spawn(attend(stream, Arc::clone(&management), stop.clone(), stopping.clone()));
                 }
             }
         }
     }
     drop(listener);
-    stop.send_replace(true);
     while clients.join_next().await.is_some() {}
 }
 
 /// Answers one client until it goes away.
-async fn attend(stream: UnixStream, management: Arc<Management>, mut stopping: watch::Receiver<bool>) {
+async fn attend(stream: UnixStream, management: Arc<Management>, stop: Stop, mut stopping: Stopping) {
     let mut stream = BufReader::new(stream);
     let mut line = Zeroizing::new(Vec::with_capacity(MAX_REQUEST_BYTES));
     let limit = u64::try_from(MAX_REQUEST_BYTES).expect("it is some 64 KiB");
@@ -114,7 +112,7 @@ async fn attend(stream: UnixStream, management: Arc<Management>, mut stopping: w
         line.zeroize();
         let mut bounded = (&mut stream).take(limit);
         let read = tokio::select! {
-            _ = stopping.wait_for(|stop| *stop) => return,
+            () = stopping.asked() => return,
             read = bounded.read_until(b'\n', &mut line) => read,
         };
         match read {
@@ -122,20 +120,34 @@ async fn attend(stream: UnixStream, management: Arc<Management>, mut stopping: w
             // Gone, or in the middle of a line that is too long to be a request.
             _ => return,
         }
-        let reply = answer(&management, &line).await;
-        if !matches!(timeout(WRITE_TIMEOUT, stream.get_mut().write_all(&reply)).await, Ok(Ok(()))) {
+        // The parser's own words may quote what it met.
+        let request = serde_json::from_slice::<Request>(&line).ok();
+        let drain = matches!(request, Some(Request::Drain));
+        let reply = answer(&management, request).await;
+        let written = matches!(timeout(WRITE_TIMEOUT, stream.get_mut().write_all(&reply)).await, Ok(Ok(())));
+        if drain {
+            stop.ask();
+            tokio::spawn(hold(stream));
+            return;
+        }
+        if !written {
             return;
         }
     }
 }
 
-async fn answer(management: &Management, line: &[u8]) -> Vec<u8> {
-    // The parser's own words may quote what it met.
-    let Ok(request) = serde_json::from_slice::<Request>(line) else {
+/// Keeps the connection until its client goes, or the runtime ends because everything has.
+async fn hold(mut stream: BufReader<UnixStream>) {
+    let _ = stream.read_u8().await;
+}
+
+async fn answer(management: &Management, request: Option<Request>) -> Vec<u8> {
+    let Some(request) = request else {
         let fault = InputFault::new("the request", "is not understood; is the command line another version?");
         return reply::<()>(Err(Refusal::Input(vec![fault])));
     };
     match request {
+        Request::Drain => reply(Ok(())),
         Request::Import(document) => reply(management.import_document(&document).await),
         Request::List { tenant, cursor, limit } => {
             reply(management.list(tenant.as_deref(), cursor.as_deref(), limit).await)

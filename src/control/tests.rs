@@ -5,18 +5,18 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::*;
 use crate::connection::{ConnectionKey, Status};
 use crate::management::fixture::Fixture;
 use crate::management::{ConnectionView, ImportDocument, Imported, Listing, Refusal, Removed, WhenNotRevoked};
+use crate::shutdown::{self, Stop};
 
 /// A served control socket.
 struct Served {
     path: PathBuf,
-    stop: oneshot::Sender<()>,
+    stop: Stop,
     done: JoinHandle<()>,
     _folder: tempfile::TempDir,
 }
@@ -25,10 +25,8 @@ async fn served() -> Served {
     let Fixture { management, folder, .. } = Fixture::new();
     let path = folder.path().join("control.sock");
     let listener = Listener::bind(&path).unwrap();
-    let (stop, stopped) = oneshot::channel();
-    let done = tokio::spawn(serve(listener, Arc::new(management), async move {
-        stopped.await.ok();
-    }));
+    let (stop, stopping) = shutdown::channel();
+    let done = tokio::spawn(serve(listener, Arc::new(management), stop.clone(), stopping));
     Served { path, stop, done, _folder: folder }
 }
 
@@ -102,7 +100,7 @@ async fn stopping_ends_idle_clients_and_removes_the_socket() {
     let Served { path, stop, done, _folder } = served().await;
     let mut idle = Client::connect(&path).await.unwrap().unwrap();
     idle.import(&document("acme", "5Aep1")).await.unwrap();
-    stop.send(()).unwrap();
+    stop.ask();
     done.await.unwrap();
     assert!(!path.exists());
     let lost = idle.ask::<Listing>(&Request::List { tenant: None, cursor: None, limit: 1 }).await;
@@ -146,6 +144,6 @@ async fn a_client_that_takes_no_reply_does_not_keep_the_process_from_stopping() 
         .await
         .is_ok_and(|sent| sent.is_ok())
     {}
-    served.stop.send(()).unwrap();
+    served.stop.ask();
     tokio::time::timeout(Duration::from_secs(20), served.done).await.expect("it stops").unwrap();
 }

@@ -41,6 +41,8 @@ pub enum Request {
         /// The most connections of the page.
         limit: usize,
     },
+    /// Stop in order. The connection is closed when everything has ended.
+    Drain,
     /// Seal the records of one page anew.
     Reseal {
         /// Where the page begins.

@@ -277,6 +277,39 @@ async fn the_first_signal_lets_a_call_finish_and_the_second_ends_the_process_at_
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn drain_waits_for_calls_under_way_and_the_signal_that_follows_cuts_none_short() {
+    let site = Site::new().await;
+    let (acme, authorization) = site.authorization("acme");
+    let instance = acme.instance_url();
+    assert_eq!(code(&site.run(&["wait", "--timeout", "0"], "")), 69, "nothing runs yet");
+    assert_eq!(code(&site.run(&["drain"], "")), 69, "nothing runs yet");
+    site.done(&["connection", "import", "--tenant", "acme", "--instance-url", &instance], &authorization);
+    let mut waiting = site.command(&["wait", "--timeout", "60"]).spawn().unwrap();
+    let mut serve = site.serve().await;
+    assert_eq!(waiting.wait().unwrap().code(), Some(0));
+    site.done(&["wait", "--timeout", "0"], "");
+
+    let held = site.sim.fault(Fault::on_path(LIMITS, Effect::HoldAnswer));
+    let caller = site.caller();
+    let call = tokio::spawn(async move { caller.get(LIMITS).tenant("acme").start().await });
+    held.wait_held(1).await;
+    let mut drain = site.command(&["drain"]).spawn().unwrap();
+    eventually("nobody is let in any more", async || tokio::net::TcpStream::connect(site.proxy).await.is_err()).await;
+    let probed = site.run(&["wait", "--timeout", "0"], "");
+    let errors = String::from_utf8(probed.stderr.clone()).unwrap();
+    assert_eq!(code(&probed), 69);
+    assert!(errors.contains("draining"), "{errors}");
+    serve.signal("-TERM");
+    assert_eq!(drain.try_wait().unwrap(), None, "a call is under way");
+    held.release();
+    let answer = call.await.unwrap().unwrap();
+    assert_eq!(answer.status(), 200);
+    answer.into_body().collect().await.unwrap();
+    assert_eq!(serve.ended().await.code(), Some(0));
+    assert_eq!(drain.wait().unwrap().code(), Some(0));
+}
+
 #[test]
 fn a_second_serve_on_one_file_is_told_so() {
     let site = Site::build();

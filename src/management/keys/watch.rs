@@ -16,7 +16,7 @@ use crate::vault::{KeyId, Purpose};
 const LOOK_AT_FILES: Duration = Duration::from_secs(2);
 /// A look at all records is in no hurry: this many at one time, and a pause after each page as long as the page took.
 const AT_ONCE: usize = 2;
-const PAGE: usize = 500;
+const PAGE: usize = 50;
 /// Connections that a warning names.
 const NAMED: usize = 10;
 /// While something cannot be opened, it is looked for again, and no more than a twentieth of the time is spent on it.

@@ -88,6 +88,24 @@ fn a_file_that_has_grown_long_is_written_anew_with_what_is_worth_keeping() {
 }
 
 #[test]
+fn an_append_that_failed_half_way_hides_no_later_entry() {
+    let folder = tempfile::tempdir().unwrap();
+    let (journal, _) = Journal::open(folder.path()).unwrap();
+    let disk = {
+        let mut open = journal.open.lock().unwrap();
+        let half = entry("acme", 2).to_bytes();
+        open.file.write_all(&half[..half.len() / 2]).unwrap();
+        std::mem::replace(&mut open.file, File::create("/dev/full").unwrap())
+    };
+    journal.append(&entry("acme", 3), || panic!("nothing was appended")).unwrap_err();
+    journal.open.lock().unwrap().file = disk;
+    let later = entry("globex", 4);
+    journal.append(&later, || vec![later.clone()]).unwrap();
+    drop(journal);
+    assert_eq!(Journal::open(folder.path()).unwrap().1, [later]);
+}
+
+#[test]
 fn only_its_owner_may_read_a_journal() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();
