@@ -3,6 +3,7 @@
 
 #[cfg(test)]
 mod contract;
+mod document;
 mod embedded;
 mod listing;
 mod observed;
@@ -19,6 +20,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::{broadcast, watch};
 
+pub use document::{AuditEntry, DocumentKind, DocumentName, DocumentNameError, DocumentWhen, MAX_AUDITS};
 pub use embedded::EmbeddedStore;
 pub use observed::ObservedStore;
 pub use record::{AttemptId, Fingerprint, GrantKind, Head, Intent, Owner, StoreTime};
@@ -339,6 +341,38 @@ pub trait Store: Send + Sync + 'static {
     /// one that this kind of store never gave. Every write that changes status, cause or epoch leaves one; with Redis a
     /// process that dies, or loses Redis, in the midst of it may leave none. The last [`MAX_EVENTS`] or so are kept.
     async fn events(&self, after: Option<&str>, limit: usize) -> Result<Vec<Event>, StoreError>;
+
+    /// Reads a document; `None` if there is none, or its life has ended.
+    async fn document(&self, name: &DocumentName) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Writes a document, which goes by itself after `life`, if it has one. False if it is not as `when` demands; a
+    /// document found as it was to be written is written: an earlier try did it. So who must win alone writes something
+    /// that nobody else would.
+    async fn put_document(
+        &self,
+        name: &DocumentName,
+        value: &[u8],
+        when: DocumentWhen<'_>,
+        life: Option<Duration>,
+    ) -> Result<bool, StoreError>;
+
+    /// Removes a document; with `was`, only if it is exactly that. False if it is another one.
+    async fn remove_document(&self, name: &DocumentName, was: Option<&[u8]>) -> Result<bool, StoreError>;
+
+    /// The documents of a kind after the one named, in the order of their names, at most `limit`, each with its name. With
+    /// Redis one that was just written may be missing, until it is written again.
+    async fn documents(
+        &self,
+        kind: DocumentKind,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(String, Vec<u8>)>, StoreError>;
+
+    /// Adds to the audit trail, of which the last [`MAX_AUDITS`] or so are kept.
+    async fn audit(&self, entry: &[u8]) -> Result<(), StoreError>;
+
+    /// The audit trail after the entry named, oldest first, at most `limit`; from the oldest kept on if none is named.
+    async fn audits(&self, after: Option<&str>, limit: usize) -> Result<Vec<AuditEntry>, StoreError>;
 
     /// Asks whether the store answers.
     async fn ping(&self) -> Result<(), StoreError>;

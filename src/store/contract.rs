@@ -1,6 +1,7 @@
 //! What every store must do, as one list of tests that runs against each of them.
 
 mod connecting;
+mod documenting;
 mod exchanging;
 mod listing;
 mod places;
@@ -51,7 +52,7 @@ macro_rules! contract {
         #[test]
         fn no_test_of_the_contract_is_left_out() {
             let listed = BTreeSet::from([$(stringify!($test)),*]);
-            let sources = [include_str!("contract/connecting.rs"), include_str!("contract/exchanging.rs"),
+            let sources = [include_str!("contract/connecting.rs"), include_str!("contract/documenting.rs"), include_str!("contract/exchanging.rs"),
                 include_str!("contract/listing.rs"), include_str!("contract/resealing.rs"),
                 include_str!("contract/scheduling.rs"), include_str!("contract/telling.rs"),
                 include_str!("contract/wishing.rs")];
@@ -77,6 +78,11 @@ contract! {
     connecting::changes_are_announced,
     connecting::corrupt_bytes_name_the_connection_and_nothing_else,
     connecting::user_and_installation_are_different_connections,
+    documenting::a_document_is_written_only_as_it_was_demanded,
+    documenting::of_a_hundred_that_write_over_one_document_one_wins,
+    documenting::a_document_goes_when_its_life_ends,
+    documenting::documents_are_paged_through_by_name,
+    documenting::the_audit_trail_keeps_its_order,
     exchanging::a_hundred_tasks_race_for_a_lease_and_one_has_it,
     exchanging::a_lease_is_renewed_by_its_owner_and_given_back_by_nobody_else,
     exchanging::a_lease_ends_by_the_clock_of_the_store,

@@ -1,6 +1,7 @@
 //! The embedded store: one redb file, one process. Every write is one durable transaction; nothing of redb runs on an
 //! async thread, and few of its jobs at a time, so that a burst of callers costs a queue and not threads and memory.
 
+mod documents;
 mod events;
 mod hub;
 mod open;
@@ -23,8 +24,9 @@ use self::wishes::Wishes;
 use self::writes::{Leases, Write};
 use super::listing::MAX_PAGE;
 use super::{
-    AttemptId, Commit, Committed, Event, Fingerprint, IntentWrite, NewRecord, Owner, Page, Put, PutWhen, Record,
-    Resealed, Row, ScheduleWhen, Store, StoreError, StoreTime, Wish,
+    AttemptId, AuditEntry, Commit, Committed, DocumentKind, DocumentName, DocumentWhen, Event, Fingerprint,
+    IntentWrite, NewRecord, Owner, Page, Put, PutWhen, Record, Resealed, Row, ScheduleWhen, Store, StoreError,
+    StoreTime, Wish,
 };
 use crate::connection::{Cause, ConnectionKey, Generation, Status};
 
@@ -241,6 +243,57 @@ impl Store for EmbeddedStore {
     async fn events(&self, after: Option<&str>, limit: usize) -> Result<Vec<Event>, StoreError> {
         let (after, limit) = (events::cursor(after), limit.clamp(1, MAX_PAGE));
         self.read(move |transaction| events::page(transaction, after, limit)).await
+    }
+
+    async fn document(&self, name: &DocumentName) -> Result<Option<Vec<u8>>, StoreError> {
+        let name = name.clone();
+        self.read(move |transaction| documents::read(transaction, &name, now())).await
+    }
+
+    async fn put_document(
+        &self,
+        name: &DocumentName,
+        value: &[u8],
+        when: DocumentWhen<'_>,
+        life: Option<Duration>,
+    ) -> Result<bool, StoreError> {
+        let (name, value) = (name.clone(), value.to_vec());
+        let was = if let DocumentWhen::Was(was) = when { Some(was.to_vec()) } else { None };
+        let absent = when == DocumentWhen::Absent;
+        self.write(move |write| {
+            let when = match &was {
+                Some(was) => DocumentWhen::Was(was),
+                None if absent => DocumentWhen::Absent,
+                None => DocumentWhen::Always,
+            };
+            write.put_document(&name, &value, when, life)
+        })
+        .await
+    }
+
+    async fn remove_document(&self, name: &DocumentName, was: Option<&[u8]>) -> Result<bool, StoreError> {
+        let (name, was) = (name.clone(), was.map(<[u8]>::to_vec));
+        self.write(move |write| write.remove_document(&name, was.as_deref())).await
+    }
+
+    async fn documents(
+        &self,
+        kind: DocumentKind,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        let (after, limit) = (after.map(str::to_owned), limit.clamp(1, MAX_PAGE));
+        self.read(move |transaction| documents::page(transaction, kind, after.as_deref(), limit, now())).await
+    }
+
+    async fn audit(&self, entry: &[u8]) -> Result<(), StoreError> {
+        let entry = entry.to_vec();
+        self.write(move |write| write.audit(&entry)).await
+    }
+
+    async fn audits(&self, after: Option<&str>, limit: usize) -> Result<Vec<AuditEntry>, StoreError> {
+        let (after, limit) = (events::cursor(after), limit.clamp(1, MAX_PAGE));
+        self.read(move |transaction| documents::audits(transaction, after, limit)).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use tokio::sync::{broadcast, watch};
 
 use super::{
-    AttemptId, Commit, Committed, Event, Fingerprint, IntentWrite, NewRecord, Owner, Page, Put, PutWhen, Record,
-    Resealed, Row, ScheduleWhen, Store, StoreError, Wish,
+    AttemptId, AuditEntry, Commit, Committed, DocumentKind, DocumentName, DocumentWhen, Event, Fingerprint,
+    IntentWrite, NewRecord, Owner, Page, Put, PutWhen, Record, Resealed, Row, ScheduleWhen, Store, StoreError, Wish,
 };
 use crate::connection::{Cause, ConnectionKey, Generation, Status};
 use crate::metrics::StoreMetrics;
@@ -166,6 +166,41 @@ impl Store for ObservedStore {
 
     async fn events(&self, after: Option<&str>, limit: usize) -> Result<Vec<Event>, StoreError> {
         self.observe("events", self.inner.events(after, limit)).await
+    }
+
+    async fn document(&self, name: &DocumentName) -> Result<Option<Vec<u8>>, StoreError> {
+        self.observe("document", self.inner.document(name)).await
+    }
+
+    async fn put_document(
+        &self,
+        name: &DocumentName,
+        value: &[u8],
+        when: DocumentWhen<'_>,
+        life: Option<Duration>,
+    ) -> Result<bool, StoreError> {
+        self.observe("put_document", self.inner.put_document(name, value, when, life)).await
+    }
+
+    async fn remove_document(&self, name: &DocumentName, was: Option<&[u8]>) -> Result<bool, StoreError> {
+        self.observe("remove_document", self.inner.remove_document(name, was)).await
+    }
+
+    async fn documents(
+        &self,
+        kind: DocumentKind,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        self.observe("documents", self.inner.documents(kind, after, limit)).await
+    }
+
+    async fn audit(&self, entry: &[u8]) -> Result<(), StoreError> {
+        self.observe("audit", self.inner.audit(entry)).await
+    }
+
+    async fn audits(&self, after: Option<&str>, limit: usize) -> Result<Vec<AuditEntry>, StoreError> {
+        self.observe("audits", self.inner.audits(after, limit)).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

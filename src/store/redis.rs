@@ -22,6 +22,7 @@ mod announcements;
 mod cluster;
 mod connect;
 mod dangers;
+mod documents;
 mod errors;
 mod events;
 mod hints;

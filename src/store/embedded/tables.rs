@@ -24,6 +24,11 @@ pub(super) const DUE: TableDefinition<'static, &'static str, u64> = TableDefinit
 pub(super) const DUE_ORDER: TableDefinition<'static, (u64, &'static str), ()> = TableDefinition::new("due order");
 /// Events in the order in which they were written, each with its time.
 pub(super) const EVENT: TableDefinition<'static, u64, (u64, &'static [u8])> = TableDefinition::new("event");
+/// Documents by kind and name, each with the time when its life ends (0: never).
+pub(super) const DOCUMENT: TableDefinition<'static, (&'static str, &'static str), (u64, &'static [u8])> =
+    TableDefinition::new("document");
+/// The audit trail in the order in which it was written, each entry with its time.
+pub(super) const AUDIT: TableDefinition<'static, u64, (u64, &'static [u8])> = TableDefinition::new("audit");
 
 /// Every table, open for one write.
 pub(super) struct Tables<'t> {
@@ -35,6 +40,8 @@ pub(super) struct Tables<'t> {
     pub(super) due: Table<'t, &'static str, u64>,
     pub(super) due_order: Table<'t, (u64, &'static str), ()>,
     pub(super) event: Table<'t, u64, (u64, &'static [u8])>,
+    pub(super) document: Table<'t, (&'static str, &'static str), (u64, &'static [u8])>,
+    pub(super) audit: Table<'t, u64, (u64, &'static [u8])>,
 }
 
 impl<'t> Tables<'t> {
@@ -49,6 +56,8 @@ impl<'t> Tables<'t> {
             due: transaction.open_table(DUE).map_err(damage)?,
             due_order: transaction.open_table(DUE_ORDER).map_err(damage)?,
             event: transaction.open_table(EVENT).map_err(damage)?,
+            document: transaction.open_table(DOCUMENT).map_err(damage)?,
+            audit: transaction.open_table(AUDIT).map_err(damage)?,
         })
     }
 

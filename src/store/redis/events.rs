@@ -49,7 +49,7 @@ fn read(id: String, fields: &[(String, Value)]) -> Option<Event> {
 }
 
 /// The milliseconds of an id; `None` if it is none.
-fn time_of(id: &str) -> Option<u64> {
+pub(super) fn time_of(id: &str) -> Option<u64> {
     let (millis, number) = id.split_once('-')?;
     number.parse::<u64>().ok()?;
     millis.parse().ok()

@@ -2,7 +2,7 @@
 //! all in a Cluster; each kind of row has a name of its own, so that ACL rules can tell them apart.
 
 use crate::connection::ConnectionKey;
-use crate::store::Fingerprint;
+use crate::store::{DocumentKind, DocumentName, Fingerprint};
 
 /// Sorted set of the encoded keys of all connections, all with score 0: a hint for listing.
 pub(super) const INDEX: &str = "orgpass:index";
@@ -21,6 +21,8 @@ pub(super) const LEADER: &str = "orgpass:leader:{orgpass:hub}";
 pub(super) const DUE: &str = "orgpass:due";
 /// Stream of changes of state.
 pub(super) const EVENTS: &str = "orgpass:events";
+/// Stream of what was changed by whom.
+pub(super) const AUDITS: &str = "orgpass:audits";
 
 /// The keys of one connection.
 pub(super) struct Keys {
@@ -62,4 +64,14 @@ impl Keys {
 /// Where the holder of a refresh token is noted.
 pub(super) fn fingerprint(fingerprint: &Fingerprint) -> String {
     format!("orgpass:fingerprint:{}", fingerprint.as_str())
+}
+
+/// Where a document is.
+pub(super) fn document(name: &DocumentName) -> String {
+    format!("orgpass:document:{}:{}", name.kind().as_str(), name.name())
+}
+
+/// Sorted set of the names of the documents of a kind, all with score 0: a hint for listing.
+pub(super) fn documents(kind: DocumentKind) -> String {
+    format!("orgpass:documents:{}", kind.as_str())
 }

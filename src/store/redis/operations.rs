@@ -13,8 +13,8 @@ use crate::store::listing::Range;
 use crate::store::stored_event::StoredEvent;
 use crate::store::stored_head::{self, StoredHead, corrupt};
 use crate::store::{
-    AttemptId, Commit, Committed, Event, Fingerprint, IntentWrite, NewRecord, Owner, Page, Put, PutWhen, Record,
-    Resealed, Row, ScheduleWhen, Store, StoreError, Wish,
+    AttemptId, AuditEntry, Commit, Committed, DocumentKind, DocumentName, DocumentWhen, Event, Fingerprint,
+    IntentWrite, NewRecord, Owner, Page, Put, PutWhen, Record, Resealed, Row, ScheduleWhen, Store, StoreError, Wish,
 };
 use crate::vault::Sealed;
 
@@ -211,6 +211,41 @@ impl Store for RedisStore {
 
     async fn events(&self, after: Option<&str>, limit: usize) -> Result<Vec<Event>, StoreError> {
         self.events_after(after, limit).await
+    }
+
+    async fn document(&self, name: &DocumentName) -> Result<Option<Vec<u8>>, StoreError> {
+        self.read_document(name).await
+    }
+
+    async fn put_document(
+        &self,
+        name: &DocumentName,
+        value: &[u8],
+        when: DocumentWhen<'_>,
+        life: Option<Duration>,
+    ) -> Result<bool, StoreError> {
+        self.write_document(name, value, when, life).await
+    }
+
+    async fn remove_document(&self, name: &DocumentName, was: Option<&[u8]>) -> Result<bool, StoreError> {
+        self.drop_document(name, was).await
+    }
+
+    async fn documents(
+        &self,
+        kind: DocumentKind,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        self.page_of_documents(kind, after, limit).await
+    }
+
+    async fn audit(&self, entry: &[u8]) -> Result<(), StoreError> {
+        self.add_audit(entry).await
+    }
+
+    async fn audits(&self, after: Option<&str>, limit: usize) -> Result<Vec<AuditEntry>, StoreError> {
+        self.audits_after(after, limit).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

@@ -10,7 +10,8 @@ use super::keys::{DUE, HUB, Keys, LEADER, WANTED, WISHES};
 use crate::connection::{ConnectionKey, Generation};
 use crate::store::stored_head::{REMEMBERED_ATTEMPTS, StoredHead, corrupt};
 use crate::store::{
-    AttemptId, Commit, Fingerprint, NewRecord, Owner, PutWhen, Resealed, ScheduleWhen, StoreError, StoreTime,
+    AttemptId, Commit, DocumentWhen, Fingerprint, NewRecord, Owner, PutWhen, Resealed, ScheduleWhen, StoreError,
+    StoreTime,
 };
 
 /// What a script says: a word, the row as it is now, the row as it was.
@@ -127,6 +128,8 @@ script!(WISH, "wish.lua");
 script!(ATTEND, "attend.lua");
 script!(SCHEDULE, "schedule.lua");
 script!(TAKE_DUE, "take_due.lua");
+script!(PUT_DOCUMENT, "put_document.lua");
+script!(REMOVE_DOCUMENT, "remove_document.lua");
 
 /// A row as Redis has it.
 pub(super) type Raw = Option<Vec<u8>>;
@@ -242,6 +245,22 @@ pub(super) fn schedule(delays: &[(ConnectionKey, Duration)], when: ScheduleWhen)
     let which = if when == ScheduleWhen::Absent { "absent" } else { "always" };
     let call = SCHEDULE.call(&[DUE.to_owned()]).arg(which);
     delays.iter().fold(call, |call, (key, delay)| call.arg(key.encode()).arg(millis(*delay)))
+}
+
+/// Writes a document.
+pub(super) fn put_document(key: String, value: &[u8], when: DocumentWhen<'_>, life: Option<Duration>) -> Call {
+    let (when, was): (&str, &[u8]) = match when {
+        DocumentWhen::Always => ("always", &[]),
+        DocumentWhen::Absent => ("absent", &[]),
+        DocumentWhen::Was(was) => ("was", was),
+    };
+    let life = life.map_or_else(String::new, |life| millis(life).max(1).to_string());
+    PUT_DOCUMENT.call(&[key]).arg(when).arg(was).arg(value).arg(life)
+}
+
+/// Removes a document.
+pub(super) fn remove_document(key: String, was: Option<&[u8]>) -> Call {
+    REMOVE_DOCUMENT.call(&[key]).arg(was.map_or("always", |_| "was")).arg(was.unwrap_or_default())
 }
 
 /// Reads what is due and puts it off.
