@@ -3,6 +3,7 @@
 
 mod change;
 mod check;
+mod connect;
 mod document;
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -17,6 +18,7 @@ mod view;
 use std::sync::Arc;
 
 pub use check::{Checked, Found, SessionFound};
+pub use connect::{Connected, NewConnection, NotObtained};
 pub use document::{Field, ImportDocument, InputFault, MAX_DOCUMENT_BYTES};
 pub use import::Imported;
 pub use keys::{KeyKeeper, NotResealed, ResealPage, RingView, Unopenable, UsagePage};

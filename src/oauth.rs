@@ -2,7 +2,10 @@
 //! of it is told apart into answered, and lost.
 
 mod app;
+mod authorization_code;
+mod brand;
 mod client_credentials;
+pub mod id_token;
 mod introspect;
 mod jwt_bearer;
 mod private_key;
@@ -15,6 +18,8 @@ mod userinfo;
 mod wire;
 
 pub use app::{App, Apps, Audience, Credentials, CredentialsError};
+pub use authorization_code::{Authorization, CodeVerifier, redeem};
+pub use brand::{Accent, Brand, Logo, MAX_LOGO_BYTES, parse_display_name};
 pub use introspect::introspect;
 pub use private_key::{PrivateKeyError, PrivateKeyFile, SigningKey};
 pub use revoke::revoke;
@@ -74,6 +79,10 @@ pub struct TokenResponse {
     pub identity: Option<Identity>,
     /// When it was issued: milliseconds since the epoch, as text.
     pub issued_at: Option<String>,
+    /// What the token may do, as sent.
+    pub scope: Option<String>,
+    /// Who consented, signed by Salesforce; only if `openid` was asked for.
+    pub id_token: Option<Secret<String>>,
     /// Base64 of HMAC-SHA256 over `id` and `issued_at` with the client secret.
     pub signature: Option<String>,
 }

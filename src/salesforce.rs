@@ -7,10 +7,12 @@ pub mod error_code;
 pub mod hosts;
 pub mod identity;
 pub mod limits;
+pub mod scopes;
 pub mod token_errors;
 
 pub use api_families::{ApiFamily, Resource, TokenPlace, Verdict};
 pub use error_code::ErrorCode;
 pub use hosts::{HostError, InstanceUrl, LoginUrl, Origin, TrustedHosts, is_special_address};
 pub use limits::LimitInfo;
+pub use scopes::Scopes;
 pub use token_errors::TokenFailure;

@@ -85,7 +85,9 @@ impl Exit {
         match refusal {
             Refusal::Input(_) | Refusal::TokenSpent => Self::BadInput,
             Refusal::NotConnected => Self::NotFound,
-            Refusal::Conflict(_) | Refusal::TokenHeld(_) => Self::Conflict,
+            Refusal::Conflict(_) | Refusal::TokenHeld(_) | Refusal::AnotherOrg { .. } | Refusal::AnotherUser => {
+                Self::Conflict
+            }
             Refusal::NoGrantKeys => Self::Usage,
             Refusal::Busy | Refusal::RateLimited => Self::TryAgain,
             Refusal::Refused(_) => Self::Refused,

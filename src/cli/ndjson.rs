@@ -94,6 +94,8 @@ fn is_about_the_line(refusal: &Refusal) -> bool {
         | Refusal::Conflict(_)
         | Refusal::TokenHeld(_)
         | Refusal::TokenSpent
+        | Refusal::AnotherOrg { .. }
+        | Refusal::AnotherUser
         | Refusal::Busy
         | Refusal::Refused(_)
         | Refusal::RateLimited

@@ -77,6 +77,9 @@ causes! {
     NoConsent, "no_consent", Reauthorize, Person,
         "Consent was not given, or the app may not be used without it.",
         "Connect the org again and allow the access that is asked for.";
+    CodeExpired, "code_expired", Reauthorize, Person,
+        "What Salesforce confirmed the consent with was used before, or is older than 15 minutes.",
+        "Begin again with a new link, and go through it in one go.";
     OrgGone, "org_gone", Reauthorize, Person,
         "The org no longer exists, or the scratch org has expired.",
         "Connect an org that exists.";
@@ -122,6 +125,9 @@ causes! {
     LoginHostWrong, "login_host_wrong", Misconfigured, AppOwner,
         "This login host does not serve the request.",
         "Use the org's My Domain host as login URL.";
+    CallbackUnknown, "callback_unknown", Misconfigured, AppOwner,
+        "The app does not know the address that Salesforce is to send people back to.",
+        "Add hub.public_url with /oauth/callback to the app's callback URLs, exactly.";
     RequestRefused, "request_refused", Misconfigured, AppOwner,
         "Salesforce refused the token request as malformed or not allowed for the app.",
         "Check the app's OAuth settings: flow enabled, user to run as, secret required, PKCE.";

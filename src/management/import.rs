@@ -166,6 +166,8 @@ impl Management {
             org_id: org_id.clone(),
             user_id: None,
             spent,
+            asked: None,
+            granted: None,
         };
         let session = match (&request.access_token, &request.instance_url) {
             (Some(access_token), Some(instance_url)) => Some(SessionSecret {

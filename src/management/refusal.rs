@@ -37,6 +37,19 @@ pub enum Refusal {
     /// Salesforce, or the configuration, refuses the connection.
     #[error("{}: {} {}", .0.status(), .0.meaning(), .0.fix())]
     Refused(Cause),
+    /// A connection stays with its org.
+    #[error(
+        "this connection is to org {connected}, and the consent was given in org {given}; log in to the right org, or remove the connection first"
+    )]
+    AnotherOrg {
+        /// The org that it is connected to.
+        connected: String,
+        /// The org that was given.
+        given: String,
+    },
+    /// A user connection stays with its Salesforce user.
+    #[error("this connection is to another user of the org; log in as that user, or remove the connection first")]
+    AnotherUser,
     /// Something that is needed does not answer.
     #[error("{message}; try again")]
     Unavailable {

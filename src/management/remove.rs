@@ -4,8 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use super::{Management, Refusal};
 use crate::connection::{ConnectionKey, Generation};
-use crate::oauth;
-use crate::salesforce::hosts::LoginUrl;
 use crate::secret::Secret;
 use crate::store::{Record, StoreError};
 use crate::token::SessionSecret;
@@ -73,10 +71,7 @@ impl Management {
             None => self.access_token(key, record)?,
         };
         let Some(token) = token else { return Ok(Removed::NothingToRevoke) };
-        let login = LoginUrl::parse(&grant.login_url, &self.trusted_hosts)
-            .map_err(|error| format!("its login host {error}"))?;
-        let connection = self.transport.one_shot(&login).await.map_err(|error| error.to_string())?;
-        oauth::revoke(&token, connection).await.map_err(|error| error.to_string())?;
+        self.revoke_at(&grant.login_url, &token).await?;
         Ok(Removed::Revoked)
     }
 

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::connection::{Cause, ConnectionKey, LocalToken, Status, UNKNOWN_ORG};
 use crate::oauth::Apps;
+use crate::salesforce::scopes::Scopes;
 use crate::store::{GrantKind, Head, Page, Record, StoreTime};
 use crate::token::{GrantSecret, Life, LifeSource, SessionSecret, stored_life};
 use crate::vault::Vault;
@@ -86,6 +87,10 @@ pub struct ConnectionView {
     pub issued_at: Option<u64>,
     /// How long its sessions live.
     pub lifetime: Lifetime,
+    /// What was granted when the org was connected, if it was connected by a link or a flow.
+    pub scopes: Vec<String>,
+    /// What was asked for then and not granted.
+    pub missing_scopes: Vec<String>,
     /// Whether an exchange has begun and its outcome is not known.
     pub exchange_open: bool,
     /// What client libraries are given in place of an access token; worth nothing anywhere else.
@@ -124,6 +129,9 @@ impl ConnectionView {
         let of_session = session.as_ref();
         let org_id = of_session.and_then(|session| session.org_id.clone());
         let org_id = org_id.or_else(|| grant.as_ref().and_then(|grant| grant.org_id.clone()));
+        let scopes = |text: Option<&String>| text.and_then(|text| Scopes::parse(text).ok()).unwrap_or_default();
+        let granted = scopes(grant.as_ref().and_then(|grant| grant.granted.as_ref()));
+        let asked = scopes(grant.as_ref().and_then(|grant| grant.asked.as_ref()));
         let session_time = apps.get(&head.app).and_then(|app| app.session_time);
         let user_id = of_session.and_then(|session| session.user_id.clone());
         Self {
@@ -135,6 +143,8 @@ impl ConnectionView {
             user_id: user_id.or_else(|| grant.as_ref().and_then(|grant| grant.user_id.clone())),
             issued_at: of_session.and_then(|session| session.issued_at),
             lifetime: stored_life(of_session, head.idle, session_time).into(),
+            scopes: granted.iter().map(str::to_owned).collect(),
+            missing_scopes: if granted.is_empty() { Vec::new() } else { asked.missing(&granted) },
             exchange_open: record.intent.is_some(),
             local_token: LocalToken::format(org_id.as_deref().unwrap_or(UNKNOWN_ORG), key),
             org_id,

@@ -1,13 +1,18 @@
 //! Apps: the OAuth client registrations of the configuration.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::brand::{Brand, Logo, MAX_LOGO_BYTES, parse_display_name};
 use super::private_key::{PrivateKeyError, PrivateKeyFile, SigningKey};
 use super::{Earn, SecretFile, SecretFileError};
 use crate::salesforce::hosts::{LoginUrl, TrustedHosts};
+use crate::salesforce::scopes::Scopes;
 use crate::secret::Secret;
 use crate::settings::Section;
 
@@ -33,6 +38,13 @@ pub struct App {
     pub audience: Option<Audience>,
     /// Whether its new sessions are introspected for how long they live.
     pub introspect: bool,
+    /// What is asked for when an org is connected, unless a link says otherwise. Without any, Salesforce grants all that
+    /// the app has.
+    pub scopes: Scopes,
+    /// Where users of sandboxes log in.
+    pub sandbox_login_url: LoginUrl,
+    /// How it shows itself on pages.
+    pub brand: Brand,
 }
 
 /// Whom an assertion is addressed to: an https URL, which for Experience Cloud sites has a path.
@@ -118,10 +130,12 @@ impl App {
         if let Some(Err(error)) = client_secret.as_ref().map(SecretFile::read) {
             section.fault("client_secret_file", error);
         }
-        let login_url = section.text("login_url").unwrap_or_else(|| "https://login.salesforce.com".to_owned());
-        let login_url = LoginUrl::parse(&login_url, trusted).map_err(|error| section.fault("login_url", error)).ok();
-        // Used by the flows that connect orgs; read here so that a complete configuration is accepted everywhere.
-        let _scopes: Vec<String> = section.list("scopes");
+        let login_url = login_host(&mut section, "login_url", "https://login.salesforce.com", trusted);
+        let sandbox_login_url = login_host(&mut section, "sandbox_login_url", "https://test.salesforce.com", trusted);
+        let scopes: Vec<String> = section.list("scopes");
+        let scopes = Scopes::from_words(scopes.iter().map(String::as_str));
+        let scopes = scopes.map_err(|error| section.fault("scopes", error)).unwrap_or_default();
+        let brand = Self::read_brand(name, &mut section);
         const DAY: Duration = Duration::from_secs(24 * 60 * 60);
         let session_time = section.duration("session_time", Duration::from_secs(1)..=DAY);
         let private_key = section.file("private_key_file").map(PrivateKeyFile::new);
@@ -144,7 +158,28 @@ impl App {
             private_key,
             audience,
             introspect,
+            scopes,
+            sandbox_login_url: sandbox_login_url?,
+            brand,
         })
+    }
+
+    fn read_brand(name: &str, section: &mut Section<'_>) -> Brand {
+        let shown = section.text("display_name").unwrap_or_else(|| name.to_owned());
+        let shown = parse_display_name(&shown).map_err(|error| section.fault("display_name", error)).ok();
+        let logo = section.file("logo_file").and_then(|file| {
+            let bytes = read_picture(&file).map_err(|error| format!("cannot be read: {error}"));
+            let logo = bytes.and_then(|bytes| Logo::parse(&bytes).map_err(str::to_owned));
+            logo.map_err(|error| section.fault("logo_file", error)).ok()
+        });
+        Brand { name: shown.unwrap_or_else(|| name.to_owned()), logo, accent: section.parsed("accent") }
+    }
+
+    /// Reads what the app proves itself with when it exchanges the code of a consent.
+    pub fn web_credentials(&self) -> Result<Credentials, CredentialsError> {
+        let client_secret = self.client_secret.as_ref().map(SecretFile::read).transpose();
+        let client_secret = client_secret.map_err(|error| CredentialsError::Secret(self.name.clone(), error))?;
+        Ok(Credentials { client_secret, signing_key: None })
     }
 
     /// Reads what the app proves itself with when it earns a token this way.
@@ -162,4 +197,16 @@ impl App {
         }
         Ok(Credentials { client_secret, signing_key: None })
     }
+}
+
+fn login_host(section: &mut Section<'_>, key: &'static str, default: &str, trusted: &TrustedHosts) -> Option<LoginUrl> {
+    let url = section.text(key).unwrap_or_else(|| default.to_owned());
+    LoginUrl::parse(&url, trusted).map_err(|error| section.fault(key, error)).ok()
+}
+
+/// Reads no more of a file than tells that it is too long.
+fn read_picture(file: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(file)?.take(MAX_LOGO_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }

@@ -34,6 +34,8 @@ mod tests {
             identity: None,
             issued_at: Some("1767225600000".to_owned()),
             signature: signature.map(str::to_owned),
+            scope: None,
+            id_token: None,
         }
     }
 

@@ -34,6 +34,7 @@ pub(super) struct Fields {
     id: String,
     issued_at: Option<String>,
     signature: Option<String>,
+    id_token: Option<String>,
 }
 
 // Printed by nobody; `signature` is not for logs.
@@ -127,6 +128,11 @@ impl From<Parsed> for TokenResponse {
             id: fields.id.clone(),
             issued_at: fields.issued_at.clone(),
             signature: fields.signature.clone(),
+            scope: parsed.scopes().map(|scopes| {
+                let words: Vec<&str> = scopes.iter().map(|scope| scope.as_str()).collect();
+                words.join(" ")
+            }),
+            id_token: fields.id_token.clone().map(Secret::new),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Which hosts a token may be sent to. A host that is not Salesforce's own, or not named by the operator, never becomes
 //! an [`InstanceUrl`] or a [`LoginUrl`]; every outgoing connection starts from one of the two.
 
+mod pasted;
 mod special_addresses;
 #[cfg(test)]
 mod tests;

@@ -90,6 +90,15 @@ const WITHOUT_REFRESH_TOKEN: Rows = &[
     ("invalid_grant", "expired authorization code", Refused(Cause::AssertionRefused)),
 ];
 
+/// The same for the code of a consent, where a row of [`WITHOUT_REFRESH_TOKEN`] would blame an assertion.
+const FOR_A_CODE: Rows = &[
+    ("invalid_grant", "expired authorization code", Refused(Cause::CodeExpired)),
+    ("invalid_grant", "invalid code verifier", Refused(Cause::RequestRefused)),
+    ("invalid_grant", "invalid authorization code", Refused(Cause::CodeExpired)),
+    ("redirect_uri_mismatch", "", Refused(Cause::CallbackUnknown)),
+    ("redirect_uri_missing", "", Refused(Cause::CallbackUnknown)),
+];
+
 /// An OAuth error body. Other fields are of no interest.
 #[derive(Deserialize)]
 struct Body<'a> {
@@ -113,6 +122,20 @@ impl TokenFailure {
             Refused(Cause::Revoked | Cause::ValidityExpired | Cause::NoConsent) => Refused(Cause::RequestRefused),
             meaning => meaning,
         }
+    }
+
+    /// As [`TokenFailure::parse`], for the code of a consent.
+    pub fn parse_for_code(status: u16, content_type: Option<&[u8]>, body: &[u8]) -> Self {
+        match Self::parse_by(&[FOR_A_CODE, ROWS], status, content_type, body) {
+            Refused(Cause::Revoked) => Refused(Cause::CodeExpired),
+            meaning => meaning,
+        }
+    }
+
+    /// What an error means that came back with the browser instead of a code. Some orgs say `access-denied`.
+    pub fn of_authorize(error: &str, description: &str) -> Self {
+        let body = Body { error: error.into(), error_description: Some(description.into()) };
+        body.meaning(&[FOR_A_CODE, ROWS]).unwrap_or(Refused(Cause::RequestRefused))
     }
 
     fn parse_by(tables: &[Rows], status: u16, content_type: Option<&[u8]>, body: &[u8]) -> Self {

@@ -50,6 +50,10 @@ pub struct GrantSecret {
     pub user_id: Option<String>,
     /// Fingerprints of the refresh tokens spent last, oldest first.
     pub spent: Vec<Fingerprint>,
+    /// What was asked for when the org was connected, with spaces between, if it was connected by a flow.
+    pub asked: Option<String>,
+    /// What was granted then.
+    pub granted: Option<String>,
 }
 
 /// Why the sealed part of a record cannot be used.
@@ -96,6 +100,10 @@ struct GrantWire<'a> {
     #[serde(borrow)]
     user_id: Option<Cow<'a, str>>,
     spent: Vec<Fingerprint>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    asked: Option<Cow<'a, str>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    granted: Option<Cow<'a, str>>,
 }
 
 impl SessionSecret {
@@ -148,6 +156,8 @@ impl GrantSecret {
             org_id: self.org_id.as_deref().map(Cow::from),
             user_id: self.user_id.as_deref().map(Cow::from),
             spent: self.spent.clone(),
+            asked: self.asked.as_deref().map(Cow::from),
+            granted: self.granted.as_deref().map(Cow::from),
         };
         vault.seal(Purpose::Grant, key, &to_json(&wire))
     }
@@ -172,7 +182,18 @@ impl GrantSecret {
             org_id: wire.org_id.map(Cow::into_owned),
             user_id: wire.user_id.map(Cow::into_owned),
             spent: wire.spent,
+            asked: wire.asked.map(Cow::into_owned),
+            granted: wire.granted.map(Cow::into_owned),
         })
+    }
+
+    /// Fingerprints of the refresh tokens that are spent once this grant is replaced, its own among them.
+    pub fn all_spent(&self) -> Vec<Fingerprint> {
+        let mut spent = self.spent.clone();
+        spent.extend(self.refresh_token.as_ref().map(Fingerprint::of));
+        let surplus = spent.len().saturating_sub(SPENT_KEPT);
+        spent.drain(..surplus);
+        spent
     }
 
     /// The grant after its refresh token was replaced: the old one is remembered as spent.

@@ -326,6 +326,8 @@ impl World {
             org_id: None,
             user_id: None,
             spent: Vec::new(),
+            asked: None,
+            granted: None,
         };
         (session, grant)
     }
