@@ -9,6 +9,7 @@ mod document;
 pub(crate) mod fixture;
 mod import;
 mod keys;
+pub mod links;
 mod refusal;
 mod remove;
 mod request;
@@ -22,6 +23,7 @@ pub use connect::{Connected, NewConnection, NotObtained};
 pub use document::{Field, ImportDocument, InputFault, MAX_DOCUMENT_BYTES};
 pub use import::Imported;
 pub use keys::{KeyKeeper, NotResealed, ResealPage, RingView, Unopenable, UsagePage};
+pub use links::LinkSettings;
 pub use refusal::Refusal;
 pub use remove::{Removed, WhenNotRevoked};
 pub use request::{ImportRequest, MAX_TOKEN_BYTES};
@@ -54,6 +56,8 @@ pub struct Management {
     trusted_hosts: TrustedHosts,
     exchanger: Arc<Exchanger>,
     keys: KeyKeeper,
+    /// How links are made, where there is a hub.
+    links: Option<LinkSettings>,
 }
 
 impl Management {
@@ -68,7 +72,24 @@ impl Management {
             trusted_hosts: parts.trusted_hosts.clone(),
             keys: KeyKeeper::new(Arc::clone(&parts.store), Arc::clone(&parts.vault)),
             exchanger,
+            links: None,
         }
+    }
+
+    /// With links, made as these settings say.
+    #[must_use]
+    pub fn with_links(self, links: Option<LinkSettings>) -> Self {
+        Self { links, ..self }
+    }
+
+    /// How links are made, where there is a hub.
+    pub fn link_settings(&self) -> Option<&LinkSettings> {
+        self.links.as_ref()
+    }
+
+    /// The apps of the configuration.
+    pub fn apps(&self) -> &Apps {
+        &self.apps
     }
 
     /// One page of connections: of one tenant or all, from `cursor` on, at most [`MAX_PAGE`].

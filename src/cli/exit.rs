@@ -88,7 +88,8 @@ impl Exit {
             Refusal::Conflict(_) | Refusal::TokenHeld(_) | Refusal::AnotherOrg { .. } | Refusal::AnotherUser => {
                 Self::Conflict
             }
-            Refusal::NoGrantKeys => Self::Usage,
+            Refusal::NoGrantKeys | Refusal::NoHub => Self::Usage,
+            Refusal::InstallationNeeded => Self::Conflict,
             Refusal::Busy | Refusal::RateLimited => Self::TryAgain,
             Refusal::Refused(_) => Self::Refused,
             Refusal::Unavailable { .. } | Refusal::NotRevoked { .. } => Self::Unavailable,

@@ -96,12 +96,13 @@ fn is_about_the_line(refusal: &Refusal) -> bool {
         | Refusal::TokenSpent
         | Refusal::AnotherOrg { .. }
         | Refusal::AnotherUser
+        | Refusal::InstallationNeeded
         | Refusal::Busy
         | Refusal::Refused(_)
         | Refusal::RateLimited
         | Refusal::Record { .. }
         | Refusal::NotRevoked { .. } => true,
-        Refusal::NoGrantKeys | Refusal::Unavailable { .. } | Refusal::Failed { .. } => false,
+        Refusal::NoGrantKeys | Refusal::NoHub | Refusal::Unavailable { .. } | Refusal::Failed { .. } => false,
     }
 }
 

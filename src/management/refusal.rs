@@ -28,6 +28,12 @@ pub enum Refusal {
     /// The refresh token was exchanged for a newer one.
     #[error("this refresh token is known as spent: it was exchanged for a newer one; give the newest")]
     TokenSpent,
+    /// Links lead to a hub.
+    #[error("there is no section [hub] in the configuration; links are made where the hub is")]
+    NoHub,
+    /// Users come after their tenant.
+    #[error("the tenant itself is not connected yet, and hub.users_need_installation wants that first")]
+    InstallationNeeded,
     /// This process cannot open refresh tokens.
     #[error("this process has no grant keys; do it where vault.grant_keys_file is configured")]
     NoGrantKeys,
