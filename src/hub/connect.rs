@@ -22,10 +22,10 @@ use crate::management::Refusal;
 use crate::management::links::{HeldLink, Link, LinkFault, LinkId, return_address};
 
 /// Where Salesforce sends browsers back to; a callback URL of every app.
-pub const CALLBACK: &str = "/oauth/callback";
+pub(super) const CALLBACK: &str = "/oauth/callback";
 
 /// The routes of links.
-pub fn router() -> Router<Arc<Hub>> {
+pub(super) fn router() -> Router<Arc<Hub>> {
     Router::new()
         .route("/connect/{id}", get(start::page).post(start::begin))
         .route("/connect/{id}/confirm", get(confirm::page).post(confirm::answer))
