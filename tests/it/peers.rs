@@ -60,5 +60,5 @@ fn every_peer_answers() {
     assert_eq!(succeeded(python).trim(), "there");
     let mut tester = Peers::python_program("st");
     tester.arg("--version");
-    assert!(succeeded(tester).contains("Schemathesis"));
+    assert!(succeeded(tester).contains("4."));
 }
