@@ -17,6 +17,7 @@ mod granting;
 mod hubbing;
 mod monitoring;
 mod operating;
+mod peers;
 mod refusing;
 mod rekeying;
 mod replaying;
