@@ -84,6 +84,11 @@ pub struct Engine {
 impl Engine {
     /// Builds the parts. Must be called within a tokio runtime, on which the store's background work then runs.
     pub fn build(config: &Config) -> Result<Self, StartError> {
+        Self::build_for(config, config.hub.as_ref().map(|hub| hub.listen))
+    }
+
+    /// The same for a hub that listens at `hub`, which is another address than configured where any port was wanted.
+    fn build_for(config: &Config, hub: Option<SocketAddr>) -> Result<Self, StartError> {
         let metrics = Arc::new(Metrics::new());
         let opened = open_store(config)?;
         let keys = KeyKeeper::new(Arc::clone(&opened), Arc::clone(config.vault()));
@@ -103,7 +108,8 @@ impl Engine {
             breaker: Breaker::new(config.tokens.limits),
             metrics: metrics.tokens.clone(),
         }));
-        let management = Arc::new(Management::new(Arc::clone(&exchanger)));
+        let links = config.hub.as_ref().zip(hub).map(|(settings, bound)| settings.links(bound));
+        let management = Arc::new(Management::new(Arc::clone(&exchanger)).with_links(links));
         Ok(Self { metrics, store, transport, exchanger, management, keys })
     }
 }
@@ -138,6 +144,7 @@ fn redis_access(config: &Config) -> Result<Access, StartError> {
 pub struct App {
     proxy_address: Option<SocketAddr>,
     ops_address: SocketAddr,
+    hub_address: Option<SocketAddr>,
     stop: Stop,
     workers: Vec<JoinHandle<bool>>,
     tokens: TokenSource,
@@ -155,16 +162,16 @@ impl App {
     pub fn start(config: &Config, log: Box<dyn Write + Send>) -> Result<Self, StartError> {
         let listeners = server::bind(&config.proxy.listen, config.proxy.workers)
             .map_err(|source| refused("proxy.listen", &config.proxy.listen, source))?;
-        let ops_listener = std::net::TcpListener::bind(config.ops.listen)
-            .and_then(|listener| listener.set_nonblocking(true).map(|()| listener))
-            .map_err(|source| refused("ops.listen", &config.ops.listen, source))?;
+        let ops_listener = bind("ops.listen", config.ops.listen)?;
+        let hub_listener = config.hub.as_ref().map(|hub| bind("hub.listen", hub.listen)).transpose()?;
+        let hub_address = hub_listener.as_ref().map(std::net::TcpListener::local_addr).transpose()?;
         let proxy_address = listeners.first().and_then(Listener::tcp_address);
         let ops_address = ops_listener.local_addr()?;
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).thread_name("engine").enable_all().build()?;
         let (stop, stopping) = shutdown::channel();
         let _within = runtime.enter();
-        let engine = Engine::build(config)?;
+        let engine = Engine::build_for(config, hub_address)?;
         let tokens = token_source(config, &engine, runtime.handle());
         let ops = Arc::new(Ops::new(
             Arc::clone(&engine.metrics),
@@ -180,15 +187,27 @@ impl App {
             let management = Arc::clone(&engine.management);
             tasks.spawn(control::serve(listener, management, stop.clone(), stopping.clone()));
         }
-        if let Some(settings) = &config.hub {
-            tasks.spawn(hub(settings, &engine).run(stopping.clone()));
+        if let (Some(settings), Some(listener)) = (&config.hub, hub_listener) {
+            let hub = hub(settings, config, &engine, &stopping)?;
+            tasks.spawn(hub.run(tokio::net::TcpListener::from_std(listener)?));
         }
         runtime.spawn(engine.keys.clone().watch(engine.metrics.keys.clone()));
         runtime.spawn(warn_of_dangers(Arc::clone(&engine.store)));
         let log = config.log.access.then(|| start_log(config, &engine, log)).transpose()?;
         let workers = start_workers(config, &engine, &tokens, log.as_ref(), listeners, &stopping)?;
         drop(_within);
-        Ok(Self { proxy_address, ops_address, stop, workers, tokens, tasks, engine, runtime: Some(runtime), _log: log })
+        Ok(Self {
+            proxy_address,
+            ops_address,
+            hub_address,
+            stop,
+            workers,
+            tokens,
+            tasks,
+            engine,
+            runtime: Some(runtime),
+            _log: log,
+        })
     }
 
     /// Where callers connect, unless that is a Unix socket.
@@ -199,6 +218,11 @@ impl App {
     /// Where operators look.
     pub fn ops_address(&self) -> SocketAddr {
         self.ops_address
+    }
+
+    /// Where the hub's pages and API are, if there is one.
+    pub fn hub_address(&self) -> Option<SocketAddr> {
+        self.hub_address
     }
 
     /// The parts behind the listeners.
@@ -267,9 +291,22 @@ fn token_source(config: &Config, engine: &Engine, runtime: &Handle) -> TokenSour
     })
 }
 
-fn hub(settings: &hub::Settings, engine: &Engine) -> Arc<Hub> {
+fn hub(
+    settings: &hub::Settings,
+    config: &Config,
+    engine: &Engine,
+    stopping: &Stopping,
+) -> Result<Arc<Hub>, StartError> {
     let (store, management) = (Arc::clone(&engine.store), Arc::clone(&engine.management));
-    Hub::new(settings.clone(), store, management, engine.metrics.hub.clone())
+    let vault = Arc::clone(config.vault());
+    Hub::new(settings.clone(), store, vault, management, engine.metrics.hub.clone(), stopping.clone())
+        .map_err(|error| StartError::File(format!("hub.api_tokens_file: {error}")))
+}
+
+fn bind(key: &'static str, address: SocketAddr) -> Result<std::net::TcpListener, StartError> {
+    std::net::TcpListener::bind(address)
+        .and_then(|listener| listener.set_nonblocking(true).map(|()| listener))
+        .map_err(|source| refused(key, &address, source))
 }
 
 fn start_log(config: &Config, engine: &Engine, sink: Box<dyn Write + Send>) -> io::Result<AccessLog> {

@@ -3,7 +3,6 @@
 
 mod control;
 mod environment;
-mod hub;
 mod salesforce;
 mod vault;
 
@@ -129,7 +128,7 @@ impl Config {
         let log = telemetry::Settings::read(sections.take("log"));
         let control = control::read(sections.take("control"), &store.url);
         let mut warnings = Vec::new();
-        let hub = sections.has("hub").then(|| hub::read(sections.take("hub"), &mut warnings));
+        let hub = sections.has("hub").then(|| crate::hub::Settings::read(sections.take("hub")));
         let needs_grant_keys = match (&hub, &store.url) {
             (Some(_), _) => Some("a hub exchanges for those that have no grant keys, and needs them itself"),
             (None, StoreUrl::File(_)) => Some("with an embedded store no other process can hold the grant keys"),

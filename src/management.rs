@@ -1,6 +1,7 @@
 //! What an operator may do to connections: import, list, show, check, refresh, remove. Nothing here gives a token away,
 //! and whatever writes a connection whole holds its lease.
 
+mod audit;
 mod change;
 mod check;
 mod connect;
@@ -18,14 +19,15 @@ mod view;
 
 use std::sync::Arc;
 
+pub use audit::{Actor, AuditPage, Audited};
 pub use check::{Checked, Found, SessionFound};
-pub use connect::{Connected, NewConnection, NotObtained};
+pub use connect::{Connected, Judged, NewConnection, NotObtained};
 pub use document::{Field, ImportDocument, InputFault, MAX_DOCUMENT_BYTES};
 pub use import::Imported;
 pub use keys::{KeyKeeper, NotResealed, ResealPage, RingView, Unopenable, UsagePage};
-pub use links::LinkSettings;
+pub use links::{LinkSettings, MintedLink};
 pub use refusal::Refusal;
-pub use remove::{Removed, WhenNotRevoked};
+pub use remove::{OffBoarded, Removed, WhenNotRevoked};
 pub use request::{ImportRequest, MAX_TOKEN_BYTES};
 pub use sfdx_auth_url::SfdxAuthUrl;
 pub use view::{ConnectionLine, ConnectionView, Lifetime, Listing, Name};
@@ -85,6 +87,11 @@ impl Management {
     /// How links are made, where there is a hub.
     pub fn link_settings(&self) -> Option<&LinkSettings> {
         self.links.as_ref()
+    }
+
+    /// Hosts that the operator trusts beyond Salesforce's own.
+    pub fn trusted_hosts(&self) -> &TrustedHosts {
+        &self.trusted_hosts
     }
 
     /// The apps of the configuration.

@@ -1,12 +1,15 @@
 //! Section `[hub]`.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
 use http::Uri;
 
+use super::ApiTokens;
+use crate::management::LinkSettings;
+use crate::management::links::ReturnTo;
 use crate::settings::Section;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -14,12 +17,18 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// Settings of the hub.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// Where pages and API are to be served; nothing listens there in this version.
-    pub listen: Option<SocketAddr>,
-    /// What browsers are to be told as the hub's address; not used in this version.
+    /// Where pages and API are served; in a pod `0.0.0.0:8182`.
+    pub listen: SocketAddr,
+    /// What browsers know the hub by; by default the address that it listens on, if that is loopback.
     pub public_url: Option<PublicUrl>,
-    /// The tokens of the API's users; not used in this version.
+    /// The tokens of the API's users; without it nobody may use the API.
     pub api_tokens_file: Option<PathBuf>,
+    /// Where links may lead back to.
+    pub return_to: Vec<ReturnTo>,
+    /// For how long a link is good, unless it says otherwise.
+    pub link_life: Duration,
+    /// Whether a tenant must be connected before its users are.
+    pub users_need_installation: bool,
     /// How often each connection is looked at.
     pub check_every: Duration,
     /// The age of a refresh token from which a look renews it, well before Salesforce's limit of 30 days without use.
@@ -39,6 +48,11 @@ impl FromStr for PublicUrl {
         const FORM: &str = "must be an address for browsers such as \"https://connect.example.com\", without a path";
         let uri: Uri = text.parse().map_err(|_| FORM)?;
         let has_host = uri.authority().is_some_and(|authority| !authority.host().is_empty());
+        let host = uri.host().unwrap_or_default();
+        let is_loopback = matches!(host, "localhost" | "127.0.0.1" | "[::1]");
+        if uri.scheme_str() == Some("http") && !is_loopback {
+            return Err("must be https: links and Salesforce's codes travel there; plain http is for localhost only");
+        }
         let is_web = matches!(uri.scheme_str(), Some("https" | "http"));
         if !has_host || !is_web || !matches!(uri.path(), "" | "/") || uri.query().is_some() || text.contains('@') {
             return Err(FORM);
@@ -50,9 +64,12 @@ impl FromStr for PublicUrl {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            listen: None,
+            listen: SocketAddr::from(([127, 0, 0, 1], 8182)),
             public_url: None,
             api_tokens_file: None,
+            return_to: Vec::new(),
+            link_life: Duration::from_secs(15 * 60),
+            users_need_installation: false,
             check_every: DAY / 4,
             keep_alive_after: 20 * DAY,
             checks_per_second: 20,
@@ -66,14 +83,17 @@ impl Settings {
         let default = Self::default();
         let shortest = Duration::from_millis(100);
         let api_tokens_file = section.file("api_tokens_file");
-        if let Some(Err(error)) = api_tokens_file.as_ref().map(std::fs::File::open) {
-            section.fault("api_tokens_file", format_args!("cannot be read: {error}"));
+        if let Some(Err(error)) = api_tokens_file.as_deref().map(ApiTokens::open) {
+            section.fault("api_tokens_file", error);
         }
         let checks_per_second = section.integer_or("checks_per_second", default.checks_per_second.into(), 1..=1000);
         let settings = Self {
-            listen: section.parsed("listen"),
+            listen: section.parsed_or("listen", default.listen),
             public_url: section.parsed("public_url"),
             api_tokens_file,
+            return_to: section.list("return_to"),
+            link_life: section.duration_or("link_life", default.link_life, Duration::from_secs(1)..=7 * DAY),
+            users_need_installation: section.flag_or("users_need_installation", false),
             check_every: section.duration_or("check_every", default.check_every, shortest..=7 * DAY),
             keep_alive_after: section.duration_or("keep_alive_after", default.keep_alive_after, shortest..=29 * DAY),
             checks_per_second: u32::try_from(checks_per_second).expect("at most a thousand"),
@@ -82,15 +102,15 @@ impl Settings {
         settings
     }
 
-    /// The keys that are set and have no effect in this version.
-    pub fn without_effect(&self) -> Vec<&'static str> {
-        [
-            ("listen", self.listen.is_some()),
-            ("public_url", self.public_url.is_some()),
-            ("api_tokens_file", self.api_tokens_file.is_some()),
-        ]
-        .into_iter()
-        .filter_map(|(key, is_set)| is_set.then_some(key))
-        .collect()
+    /// How links are made, by a hub that listens at `bound`. Without a public URL, links lead to where it listens.
+    pub fn links(&self, bound: SocketAddr) -> LinkSettings {
+        let ip = if bound.ip().is_unspecified() { Ipv4Addr::LOCALHOST.into() } else { bound.ip() };
+        let own = || format!("http://{}", SocketAddr::new(ip, bound.port()));
+        LinkSettings {
+            public_url: self.public_url.as_ref().map_or_else(own, |url| url.0.clone()),
+            return_to: self.return_to.clone(),
+            life: self.link_life,
+            users_need_installation: self.users_need_installation,
+        }
     }
 }

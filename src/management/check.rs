@@ -67,7 +67,7 @@ impl Management {
         let want = stored.as_ref().map_or(Want::Any, |stored| Want::After(stored.session.generation));
         if let Some(stored) = stored.filter(|stored| !needs_exchange(&stored.head)) {
             match self.ask(&stored.session).await? {
-                UserInfo::Alive { org, user } => {
+                UserInfo::Alive { org, user, .. } => {
                     return self.note_alive(key, SessionFound::Alive, &stored, org, user).await;
                 }
                 UserInfo::Dead => {}
@@ -76,7 +76,7 @@ impl Management {
         }
         let renewed = self.next_generation(key, want).await?;
         match self.ask(&renewed.session).await? {
-            UserInfo::Alive { org, user } => self.note_alive(key, SessionFound::Renewed, &renewed, org, user).await,
+            UserInfo::Alive { org, user, .. } => self.note_alive(key, SessionFound::Renewed, &renewed, org, user).await,
             UserInfo::Dead => self.refuse(key, renewed.session.generation, Cause::FreshTokenRefused).await,
             UserInfo::Refused(code) => Err(refused_to_say(code)),
         }
@@ -91,7 +91,7 @@ impl Management {
         let age = Duration::from_millis(row.now.millis_since(stored.head.stored));
         let is_new = stored.head.attempt.is_some() && age < CONFIRMED_WITHIN;
         match self.ask(&stored.session).await? {
-            UserInfo::Alive { org, user } => {
+            UserInfo::Alive { org, user, .. } => {
                 self.note_alive(key, SessionFound::Alive, &stored, org, user).await?;
             }
             UserInfo::Dead if is_new && stored.head.status == Status::Active => {
@@ -105,7 +105,7 @@ impl Management {
         Ok(())
     }
 
-    async fn ask(&self, session: &SessionSecret) -> Result<UserInfo, Refusal> {
+    pub(super) async fn ask(&self, session: &SessionSecret) -> Result<UserInfo, Refusal> {
         let instance = InstanceUrl::parse(&session.instance_url, &self.trusted_hosts)
             .map_err(|_| Refusal::Refused(Cause::HostNotAllowed))?;
         let host = instance.host().to_owned();

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Management, Refusal};
 use crate::connection::{Cause, ConnectionKey, Generation, Status};
-use crate::oauth::{self, CodeVerifier, ExchangeError, TokenResponse, id_token, signature_fits};
+use crate::oauth::{self, CodeVerifier, ExchangeError, TokenResponse, UserInfo, id_token, signature_fits};
 use crate::salesforce::hosts::{InstanceUrl, LoginUrl};
 use crate::salesforce::identity::{Id, Identity};
 use crate::salesforce::scopes::Scopes;
@@ -36,6 +36,15 @@ pub enum Connected {
     Created,
     /// It has the new authorization in place of the old one.
     Reconnected,
+}
+
+/// Whose authorization it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judged {
+    /// Org and user.
+    pub identity: Identity,
+    /// The user's name at Salesforce, if the org says.
+    pub username: Option<String>,
 }
 
 /// Why a consent brought no authorization.
@@ -77,7 +86,7 @@ impl Management {
         key: &ConnectionKey,
         new: &NewConnection,
         nonce: Option<&str>,
-    ) -> Result<Identity, Refusal> {
+    ) -> Result<Judged, Refusal> {
         let refused = |cause| Err(Refusal::Refused(cause));
         let response = &new.response;
         let app = self.apps.get(&new.app);
@@ -96,7 +105,34 @@ impl Management {
             let known = self.open_grant(key, &record)?;
             refuse_another(key, &known, &identity)?;
         }
-        Ok(identity)
+        let username = self.whose(response, &identity).await?;
+        Ok(Judged { identity, username })
+    }
+
+    /// Asks the org itself whose session it is: the signature says nothing of the token. An org that does not say is
+    /// believed for now; it is looked at again like every connection.
+    async fn whose(&self, response: &TokenResponse, identity: &Identity) -> Result<Option<String>, Refusal> {
+        let session = SessionSecret {
+            generation: Generation::first(),
+            access_token: response.access_token.clone(),
+            instance_url: response.instance_url.clone(),
+            org_id: None,
+            user_id: None,
+            issued_at: None,
+            life: None,
+        };
+        match self.ask(&session).await {
+            Ok(UserInfo::Alive { org, user, .. }) if org != identity.org || user != identity.user => {
+                Err(Refusal::Refused(Cause::OrgMismatch))
+            }
+            Ok(UserInfo::Alive { username, .. }) => Ok(username),
+            Ok(UserInfo::Dead) => Err(Refusal::Refused(Cause::FreshTokenRefused)),
+            Ok(UserInfo::Refused(_)) => Ok(None),
+            Err(error) => {
+                tracing::debug!(%error, "the org did not say whose session it is");
+                Ok(None)
+            }
+        }
     }
 
     async fn check_id_token(

@@ -12,9 +12,9 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
-pub use link::{Ending, Flow, Link, LinkFault, Stage};
+pub use link::{Answered, Ending, Flow, Link, LinkFault, Stage};
 pub use minting::{LinkRequest, MintedLink};
-pub use return_to::ReturnTo;
+pub use return_to::{ReturnTo, return_address};
 
 use super::{Management, Refusal};
 use crate::store::{DocumentKind, DocumentName, DocumentWhen};
@@ -121,7 +121,7 @@ impl Management {
 
     /// Writes a link over the one that was read. `None` if it is another one by now.
     pub async fn advance_link(&self, held: &HeldLink, link: Link) -> Result<Option<HeldLink>, Refusal> {
-        let bytes = sealed::seal(&self.vault, &held.name, &link).map_err(|_| Refusal::NoGrantKeys)?;
+        let bytes = sealed::seal(&self.vault, &link).map_err(|_| Refusal::NoGrantKeys)?;
         let when = DocumentWhen::Was(&held.bytes);
         let written = self.store.put_document(&held.name, &bytes, when, Some(life_of(&link))).await?;
         Ok(written.then(|| HeldLink { link, name: held.name.clone(), bytes }))

@@ -87,6 +87,13 @@ pub enum Refusal {
     },
 }
 
+impl Refusal {
+    /// Whether the same may work a little later.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Busy | Self::Unavailable { .. } | Self::RateLimited)
+    }
+}
+
 fn listed(faults: &[InputFault]) -> String {
     let faults: Vec<_> = faults.iter().map(InputFault::to_string).collect();
     faults.join("; ")

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Management, Refusal};
+use super::{MAX_PAGE, Management, Refusal};
 use crate::connection::{ConnectionKey, Generation};
 use crate::secret::Secret;
 use crate::store::{Record, StoreError};
@@ -30,7 +30,38 @@ pub enum Removed {
     NothingToRevoke,
 }
 
+/// What came of removing everything of a tenant.
+#[derive(Debug, Default)]
+pub struct OffBoarded {
+    /// Connections that are forgotten.
+    pub removed: usize,
+    /// Connections that are still there, with the reason.
+    pub failed: Vec<(ConnectionKey, Refusal)>,
+}
+
 impl Management {
+    /// Removes every connection of a tenant, its users' first. One that fails does not keep the others; the same again
+    /// tries what is left.
+    pub async fn remove_tenant(&self, tenant: &str, otherwise: WhenNotRevoked) -> Result<OffBoarded, Refusal> {
+        let (mut outcome, mut cursor) = (OffBoarded::default(), None);
+        loop {
+            let page = self.store.list(Some(tenant), cursor.as_deref(), MAX_PAGE).await?;
+            let keys = page.connections.into_iter().map(|(key, _)| key).chain(page.corrupt);
+            for key in keys {
+                match self.remove(&key, otherwise).await {
+                    Ok(_) => outcome.removed += 1,
+                    // Somebody else removed it meanwhile.
+                    Err(Refusal::NotConnected) => {}
+                    Err(refusal) => outcome.failed.push((key, refusal)),
+                }
+            }
+            cursor = page.next;
+            if cursor.is_none() {
+                return Ok(outcome);
+            }
+        }
+    }
+
     /// Revokes at Salesforce, then forgets.
     pub async fn remove(&self, key: &ConnectionKey, otherwise: WhenNotRevoked) -> Result<Removed, Refusal> {
         let lease = self.take_lease(key).await?;

@@ -22,6 +22,8 @@ pub struct ConnectionLine {
     pub cause: Option<Cause>,
     /// Since when, by the store's clock: milliseconds since 1970.
     pub since: StoreTime,
+    /// When its present generation was stored, by the store's clock: milliseconds since 1970.
+    pub stored: StoreTime,
     /// Its generation: epoch and number.
     pub generation: String,
     /// Its app.
@@ -107,6 +109,7 @@ impl ConnectionLine {
             status: head.status,
             cause: head.cause,
             since: head.since,
+            stored: head.stored,
             generation: head.generation.to_string(),
             app: head.app.clone(),
             grant: head.grant,

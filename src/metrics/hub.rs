@@ -21,9 +21,23 @@ pub struct HubMetrics {
     pub stored_connections: IntGaugeVec,
     /// `orgpass_idle_limit_connections{days}`
     pub idle_limit: IntGaugeVec,
+    /// `orgpass_hub_requests_total{route,method,status}`
+    requests: IntCounterVec,
 }
 
 impl HubMetrics {
+    /// Counts an answer of the hub's listener. `route` is the template of a route; without one, nothing is there.
+    pub fn answered(&self, route: Option<&str>, method: &http::Method, status: http::StatusCode) {
+        let method = match *method {
+            http::Method::GET | http::Method::HEAD => "read",
+            http::Method::PUT => "put",
+            http::Method::POST => "post",
+            http::Method::DELETE => "delete",
+            _ => "other",
+        };
+        self.requests.with_label_values(&[route.unwrap_or("none"), method, status.as_str()]).inc();
+    }
+
     pub(super) fn register(r: &Registry) -> Self {
         let metrics = Self {
             leads: gauge(r, "orgpass_hub_leads", "1 while this hub is the one that watches all connections."),
@@ -60,6 +74,12 @@ impl HubMetrics {
                 "orgpass_idle_limit_connections",
                 "Connections by the days left until Salesforce ends their unused refresh token.",
                 &["days"],
+            ),
+            requests: counter_vec(
+                r,
+                "orgpass_hub_requests_total",
+                "Answers of the hub's pages and API, by route, method and status.",
+                &["route", "method", "status"],
             ),
         };
         // So that growth from nothing is seen, these are there from the start.

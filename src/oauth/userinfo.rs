@@ -12,6 +12,9 @@ use crate::salesforce::identity::Id;
 use crate::secret::Secret;
 use crate::transport::OneShot;
 
+/// Salesforce's own limit is 80 characters.
+const MAX_USERNAME: usize = 255;
+
 /// What an org says of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UserInfo {
@@ -21,6 +24,8 @@ pub enum UserInfo {
         org: Id,
         /// The user that it belongs to.
         user: Id,
+        /// The user's name at Salesforce, if it says.
+        username: Option<String>,
     },
     /// Expired, revoked or never valid.
     Dead,
@@ -32,6 +37,7 @@ pub enum UserInfo {
 struct Wire {
     organization_id: String,
     user_id: String,
+    preferred_username: Option<String>,
 }
 
 /// Asks userinfo with this access token, by one request on `connection`. A dead session is 403 with the text
@@ -56,9 +62,12 @@ pub async fn userinfo(access_token: &Secret<String>, connection: OneShot) -> Res
 
 fn alive(body: &[u8]) -> Result<UserInfo, ExchangeError> {
     let wire: Option<Wire> = serde_json::from_slice(body).ok();
-    let ids = wire.and_then(|wire| Some((Id::parse(&wire.organization_id).ok()?, Id::parse(&wire.user_id).ok()?)));
-    match ids {
-        Some((org, user)) => Ok(UserInfo::Alive { org, user }),
+    let known = wire.and_then(|wire| {
+        let username = wire.preferred_username.filter(|name| name.len() <= MAX_USERNAME);
+        Some((Id::parse(&wire.organization_id).ok()?, Id::parse(&wire.user_id).ok()?, username))
+    });
+    match known {
+        Some((org, user, username)) => Ok(UserInfo::Alive { org, user, username }),
         None => Err(ExchangeError::Lost("a 200 that does not say whose session it is".to_owned())),
     }
 }

@@ -212,6 +212,16 @@ pub fn statuses(replies: &[Reply]) -> Vec<(u16, usize)> {
 }
 
 impl Reply {
+    /// Whether the page has this text.
+    pub fn shows(&self, text: &str) -> bool {
+        self.text().contains(text)
+    }
+
+    /// Where a redirect leads.
+    pub fn location(&self) -> Option<&str> {
+        self.header("location")
+    }
+
     /// A header's value as text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(|value| value.to_str().unwrap())

@@ -9,6 +9,7 @@ mod binary;
 mod bodies;
 mod caller;
 mod chaos;
+mod connecting;
 mod documents;
 mod exchanging;
 mod fencing;

@@ -208,6 +208,7 @@ impl World {
         let mut table: toml::Table =
             std::fs::read_to_string(self.dir.path().join("orgpass.toml")).unwrap().parse().unwrap();
         change(&mut table);
+        listen_anywhere(&mut table);
         let config = Config::from_toml(&table.to_string(), self.dir.path()).unwrap();
         let log = self.log.clone();
         tokio::task::spawn_blocking(move || App::start(&config, Box::new(log)).unwrap()).await.unwrap()
@@ -242,6 +243,7 @@ impl World {
             merge(&mut defaults, store.parse().unwrap());
         }
         merge(&mut defaults, table);
+        listen_anywhere(&mut defaults);
         let file = dir.join("orgpass.toml");
         std::fs::write(&file, defaults.to_string()).unwrap();
         Config::load(Some(&file), []).unwrap_or_else(|faults| panic!("{faults:?}"))
@@ -259,6 +261,11 @@ impl World {
     /// A reader of the operators' listener.
     pub fn operator(&self) -> Caller {
         Caller::new(self.orgpass().ops_address(), self.seen.clone())
+    }
+
+    /// A user of the hub's pages and API.
+    pub fn hub(&self) -> Caller {
+        Caller::new(self.orgpass().hub_address().unwrap(), self.seen.clone())
     }
 
     /// Connects a new org's user for a tenant, or a tenant's user.
@@ -385,6 +392,13 @@ impl World {
                 }
             }
         }
+    }
+}
+
+/// A hub whose port nobody has chosen takes any.
+fn listen_anywhere(table: &mut toml::Table) {
+    if let Some(hub) = table.get_mut("hub").and_then(toml::Value::as_table_mut) {
+        hub.entry("listen").or_insert_with(|| "127.0.0.1:0".into());
     }
 }
 

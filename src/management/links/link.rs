@@ -1,6 +1,8 @@
 //! What becomes of a link, step by step, apart from store and network: minted, begun by one browser, come back with a code,
 //! answered by Salesforce, confirmed by the person, connected.
 
+use super::LinkId;
+use super::return_to::origin_of;
 use crate::connection::{Cause, ConnectionKey};
 use crate::oauth::{CodeVerifier, TokenResponse};
 use crate::salesforce::hosts::LoginUrl;
@@ -12,6 +14,8 @@ const AT_WORK: u64 = 60;
 /// A link.
 #[derive(Clone, Debug)]
 pub struct Link {
+    /// Its address.
+    pub id: LinkId,
     /// The connection that it is for.
     pub key: ConnectionKey,
     /// The app that asks.
@@ -98,6 +102,11 @@ pub enum LinkFault {
 }
 
 impl Link {
+    /// The page that may be told how it ended: whoever it leads back to.
+    pub fn opener(&self) -> Option<String> {
+        self.return_to.as_deref().and_then(origin_of)
+    }
+
     /// Whether `browser` may see the link at `now`. Looking at it uses nothing up.
     pub fn look(&self, browser: Option<&str>, now: u64) -> Result<(), LinkFault> {
         let is_another = self.browser.is_some() && self.browser.as_deref() != browser;

@@ -53,8 +53,8 @@ impl Management {
             return Err(Refusal::NoGrantKeys);
         }
         let link = self.new_link(key, request, settings).await?;
-        let (id, expires_at) = (LinkId::random(), link.expires);
-        let bytes = sealed::seal(&self.vault, &id.document(), &link).map_err(|_| Refusal::NoGrantKeys)?;
+        let (id, expires_at) = (&link.id, link.expires);
+        let bytes = sealed::seal(&self.vault, &link).map_err(|_| Refusal::NoGrantKeys)?;
         self.store.put_document(&id.document(), &bytes, DocumentWhen::Absent, Some(life_of(&link))).await?;
         Ok(MintedLink { url: format!("{}/connect/{}", settings.public_url, id.as_str()), expires_at })
     }
@@ -120,6 +120,7 @@ impl Management {
             return Err(Refusal::Input(faults));
         }
         Ok(Link {
+            id: LinkId::random(),
             key: key.clone(),
             app,
             asked,

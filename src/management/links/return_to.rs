@@ -4,6 +4,8 @@ use std::str::FromStr;
 
 use http::Uri;
 
+use super::Link;
+
 const MAX_BYTES: usize = 2048;
 
 /// An address of the app: whatever begins with its path, on exactly its origin, may be returned to.
@@ -33,10 +35,11 @@ pub(super) fn origin_of(address: &str) -> Option<String> {
     parts(address).map(|(origin, _)| origin)
 }
 
-/// An address with a word added to its query.
-pub fn with_status(address: &str, status: &str) -> String {
+/// Where a link leads back to, with how it ended in the query; nothing of that is secret.
+pub fn return_address(link: &Link, status: &str) -> Option<String> {
+    let address = link.return_to.as_ref()?;
     let joint = if address.contains('?') { '&' } else { '?' };
-    format!("{address}{joint}status={status}")
+    Some(format!("{address}{joint}status={status}"))
 }
 
 /// Origin, and path with query. Stricter than browsers: what they would read in another way is none.

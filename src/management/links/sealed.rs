@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use super::LinkId;
 use super::link::{Answered, Ending, Flow, Link, Stage};
 use crate::connection::{Cause, ConnectionKey};
 use crate::oauth::{CodeVerifier, TokenResponse};
@@ -29,7 +30,7 @@ type Text = Zeroizing<String>;
 
 #[derive(Serialize, Deserialize)]
 struct Wire {
-    document: String,
+    id: Text,
     app: String,
     asked: String,
     login: Option<String>,
@@ -80,9 +81,9 @@ struct AnsweredWire {
 }
 
 /// Seals a link.
-pub(super) fn seal(vault: &Vault, name: &DocumentName, link: &Link) -> Result<Vec<u8>, OpenError> {
+pub(super) fn seal(vault: &Vault, link: &Link) -> Result<Vec<u8>, OpenError> {
     let wire = Wire {
-        document: name.name().to_owned(),
+        id: Zeroizing::new(link.id.as_str().to_owned()),
         app: link.app.clone(),
         asked: link.asked.to_string(),
         login: link.login.as_ref().map(ToString::to_string),
@@ -110,11 +111,10 @@ pub(super) fn open(
     let key = std::str::from_utf8(&bytes[..end]).ok().and_then(ConnectionKey::decode).ok_or(LinkError::Form)?;
     let json = vault.open(Purpose::Grant, &key, &Sealed::from_bytes(bytes[end + 1..].to_vec()))?;
     let wire: Wire = serde_json::from_slice(&json).map_err(|_| LinkError::Form)?;
-    if wire.document != name.name() {
-        return Err(LinkError::Form);
-    }
+    let id = LinkId::parse(&wire.id).filter(|id| id.document() == *name).ok_or(LinkError::Form)?;
     let host = |text: &str| LoginUrl::parse(text, trusted).map_err(|_| LinkError::Form);
     Ok(Link {
+        id,
         key,
         app: wire.app,
         asked: Scopes::parse(&wire.asked).map_err(|_| LinkError::Form)?,

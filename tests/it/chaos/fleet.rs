@@ -118,7 +118,8 @@ impl Fleet {
         }
         for number in 0..2 * usize::from(shape == Shape::Hubs) {
             let mut config = exchanging.clone();
-            config.insert("hub".to_owned(), toml::Table::new().into());
+            config
+                .insert("hub".to_owned(), toml::Table::from_iter([("listen".to_owned(), "127.0.0.1:0".into())]).into());
             let member = fleet.member(&app, format!("hub{number}"), config);
             fleet.hubs.push(member);
         }

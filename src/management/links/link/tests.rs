@@ -8,6 +8,7 @@ const EXPIRES: u64 = 1_000;
 
 fn link() -> Link {
     Link {
+        id: LinkId::random(),
         key: ConnectionKey::parse("acme", None).unwrap(),
         app: "default".to_owned(),
         asked: Scopes::default(),

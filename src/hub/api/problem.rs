@@ -1,0 +1,190 @@
+//! Errors of the API: problem details (RFC 9457).
+
+use axum::response::{IntoResponse, Response};
+use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, StatusCode};
+use serde::Serialize;
+use utoipa::{IntoResponses, ToSchema};
+
+use crate::management::Refusal;
+
+/// What went wrong.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Problem {
+    /// A word for programs, as `urn:orgpass:problem:not-connected`.
+    #[serde(rename = "type")]
+    kind: String,
+    /// The same for people.
+    title: &'static str,
+    /// The HTTP status.
+    status: u16,
+    /// What happened and what to do.
+    detail: String,
+    /// Each thing that is wrong with what was sent.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<FieldFault>,
+    /// The cause, where Salesforce refuses the connection.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<&'static str>,
+}
+
+/// One thing that is wrong.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct FieldFault {
+    /// The field.
+    field: String,
+    /// What is wrong with it.
+    detail: String,
+}
+
+/// Every problem that a route may answer with.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "says what there is in the description")]
+pub(super) enum Problems {
+    /// The path, query or body cannot be read.
+    #[response(status = 400, content_type = "application/problem+json")]
+    BadRequest(#[to_schema] Problem),
+    /// No token, or one that is not known.
+    #[response(status = 401, content_type = "application/problem+json")]
+    Unauthorized(#[to_schema] Problem),
+    /// The token is not for this tenant.
+    #[response(status = 403, content_type = "application/problem+json")]
+    Forbidden(#[to_schema] Problem),
+    /// There is no such connection.
+    #[response(status = 404, content_type = "application/problem+json")]
+    NotFound(#[to_schema] Problem),
+    /// The route has no such method.
+    #[response(status = 405, content_type = "application/problem+json")]
+    MethodNotAllowed(#[to_schema] Problem),
+    /// Something else is there, or is being done.
+    #[response(status = 409, content_type = "application/problem+json")]
+    Conflict(#[to_schema] Problem),
+    /// The body is larger than 64 KiB.
+    #[response(status = 413, content_type = "application/problem+json")]
+    TooLarge(#[to_schema] Problem),
+    /// What was sent is wrong, or Salesforce refuses.
+    #[response(status = 422, content_type = "application/problem+json")]
+    Unprocessable(#[to_schema] Problem),
+    /// Salesforce limits logins.
+    #[response(status = 429, content_type = "application/problem+json")]
+    TooMany(#[to_schema] Problem),
+    /// The record cannot be used, or this process is not set up for it.
+    #[response(status = 500, content_type = "application/problem+json")]
+    Failed(#[to_schema] Problem),
+    /// Salesforce could not be reached to revoke.
+    #[response(status = 502, content_type = "application/problem+json")]
+    NotRevoked(#[to_schema] Problem),
+    /// Store or Salesforce do not answer.
+    #[response(status = 503, content_type = "application/problem+json")]
+    Unavailable(#[to_schema] Problem),
+}
+
+impl Problem {
+    fn new(status: StatusCode, kind: &str, title: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            kind: format!("urn:orgpass:problem:{kind}"),
+            title,
+            status: status.as_u16(),
+            detail: detail.into(),
+            errors: Vec::new(),
+            cause: None,
+        }
+    }
+
+    /// What was sent cannot be read.
+    pub(super) fn unreadable(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "unreadable", "The request cannot be read", detail)
+    }
+
+    /// A body that is too long.
+    pub(super) fn too_large() -> Self {
+        let detail = "The body must be at most 64 KiB.";
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is too large", detail)
+    }
+
+    /// One field is wrong.
+    pub(super) fn field(field: &str, detail: impl Into<String>) -> Self {
+        let fault = FieldFault { field: field.to_owned(), detail: detail.into() };
+        let detail = format!("{} {}", fault.field, fault.detail);
+        let problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "input", "What was sent is wrong", detail);
+        Self { errors: vec![fault], ..problem }
+    }
+
+    /// No token, or an unknown one.
+    pub(super) fn unauthorized(detail: &str) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "An API token is needed", detail)
+    }
+
+    /// Another tenant's.
+    pub(super) fn forbidden() -> Self {
+        let detail = "The token is not for this tenant; hub.api_tokens_file says which it is for.";
+        Self::new(StatusCode::FORBIDDEN, "forbidden", "The token does not allow this", detail)
+    }
+
+    pub(super) fn no_such_route() -> Self {
+        let detail = "There is no such address; /openapi.json describes those there are.";
+        Self::new(StatusCode::NOT_FOUND, "no-such-route", "There is nothing here", detail)
+    }
+
+    pub(super) fn wrong_method() -> Self {
+        let detail = "The address does not have this method; /openapi.json describes those there are.";
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "wrong-method", "There is no such method here", detail)
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let detail = refusal.to_string();
+        let of = |status, kind, title| Self::new(status, kind, title, detail.clone());
+        match refusal {
+            Refusal::Input(faults) => {
+                let problem = of(StatusCode::UNPROCESSABLE_ENTITY, "input", "What was sent is wrong");
+                let fault = |fault: &crate::management::InputFault| FieldFault {
+                    field: fault.key.clone(),
+                    detail: fault.why.clone(),
+                };
+                Self { errors: faults.iter().map(fault).collect(), ..problem }
+            }
+            Refusal::NotConnected => of(StatusCode::NOT_FOUND, "not-connected", "There is no such connection"),
+            Refusal::Conflict(_) => of(StatusCode::CONFLICT, "conflict", "Another authorization is there"),
+            Refusal::TokenHeld(_) => of(StatusCode::CONFLICT, "token-held", "Another connection has this token"),
+            Refusal::TokenSpent => of(StatusCode::CONFLICT, "token-spent", "The refresh token is spent"),
+            Refusal::AnotherOrg { .. } => of(StatusCode::CONFLICT, "another-org", "That is another org"),
+            Refusal::AnotherUser => of(StatusCode::CONFLICT, "another-user", "That is another user"),
+            Refusal::InstallationNeeded => {
+                of(StatusCode::CONFLICT, "installation-needed", "The tenant is not connected")
+            }
+            Refusal::Busy => of(StatusCode::CONFLICT, "busy", "The connection is busy"),
+            Refusal::Refused(cause) => {
+                let problem = of(StatusCode::UNPROCESSABLE_ENTITY, "refused", "The connection is refused");
+                Self { cause: Some(cause.as_str()), ..problem }
+            }
+            Refusal::RateLimited => of(StatusCode::TOO_MANY_REQUESTS, "rate-limited", "Salesforce limits logins"),
+            Refusal::Unavailable { .. } => {
+                of(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Something that is needed does not answer")
+            }
+            Refusal::NotRevoked { .. } => of(StatusCode::BAD_GATEWAY, "not-revoked", "It could not be revoked"),
+            Refusal::Record { .. } => of(StatusCode::INTERNAL_SERVER_ERROR, "record", "The record cannot be used"),
+            Refusal::NoGrantKeys | Refusal::NoHub | Refusal::Failed { .. } => {
+                of(StatusCode::INTERNAL_SERVER_ERROR, "failed", "It could not be done")
+            }
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).expect("it was made of one");
+        let body = serde_json::to_vec(&self).expect("texts serialize");
+        let mut response = (status, body).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        match status {
+            StatusCode::UNAUTHORIZED => drop(headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
+            StatusCode::SERVICE_UNAVAILABLE => drop(headers.insert(RETRY_AFTER, HeaderValue::from_static("5"))),
+            StatusCode::TOO_MANY_REQUESTS => drop(headers.insert(RETRY_AFTER, HeaderValue::from_static("3600"))),
+            _ => {}
+        }
+        response
+    }
+}

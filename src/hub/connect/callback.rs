@@ -1,0 +1,151 @@
+//! Back from Salesforce, with a code or a refusal.
+
+use std::sync::Arc;
+
+use axum::extract::{Query, State};
+use axum::response::Response;
+use http::HeaderMap;
+use serde::Deserialize;
+
+use super::{Browser, go};
+use crate::connection::Cause;
+use crate::hub::Hub;
+use crate::hub::pages::Failure;
+use crate::management::links::{Answered, Ending, Flow, HeldLink, unix_now};
+use crate::management::{Actor, NewConnection, NotObtained, Refusal};
+use crate::salesforce::token_errors::TokenFailure;
+use crate::secret::Secret;
+
+/// Codes are shorter than this.
+const MAX_CODE: usize = 4096;
+
+/// What Salesforce sends along.
+#[derive(Deserialize)]
+pub(super) struct Back {
+    code: Option<String>,
+    state: Option<String>,
+    error: Option<String>,
+    error_description: Option<String>,
+}
+
+/// Takes the browser back. Only the one that began may bring anything, and only once.
+pub(super) async fn come_back(State(hub): State<Arc<Hub>>, Query(back): Query<Back>, headers: HeaderMap) -> Response {
+    let browser = Browser::of(&headers, hub.is_secure());
+    let state = back.state.as_deref().unwrap_or_default();
+    let held = match hub.management.link_of_state(state).await {
+        Ok(Some(held)) => held,
+        Ok(None) => return hub.failed(&Failure::LinkUnknown, None),
+        Err(refusal) => return hub.failed(&refusal.into(), None),
+    };
+    let came = held.link.come_back(Some(&browser.hash()), state, unix_now());
+    let (redeeming, flow) = match came {
+        Ok(came) => came,
+        Err(fault) => return hub.failed(&fault.into(), Some((&held.link, None))),
+    };
+    // Whoever writes this first has the code to itself.
+    let held = match hub.management.advance_link(&held, redeeming).await {
+        Ok(Some(held)) => held,
+        Ok(None) => return hub.failed(&Failure::Busy, Some((&held.link, None))),
+        Err(refusal) => return hub.failed(&refusal.into(), Some((&held.link, None))),
+    };
+    match hub.answer(&held, &flow, &back).await {
+        Ok(()) => go(&hub.page_of(&held, "confirm")),
+        Err(failure) => {
+            hub.reopen(&held, &failure).await;
+            hub.failed_at(&failure, &held)
+        }
+    }
+}
+
+impl Hub {
+    /// What the browser has brought becomes an authorization that waits to be confirmed.
+    async fn answer(&self, held: &HeldLink, flow: &Flow, back: &Back) -> Result<(), Failure> {
+        if let Some(error) = &back.error {
+            let description = back.error_description.as_deref().unwrap_or_default();
+            return Err(TokenFailure::of_authorize(error, description).into());
+        }
+        let code = back.code.as_ref().filter(|code| (1..=MAX_CODE).contains(&code.len()));
+        let code = Secret::new(code.ok_or(Failure::OutOfStep)?.clone());
+        let link = &held.link;
+        let redeemed =
+            self.management.redeem(&link.app, &flow.login, &code, &flow.verifier, &self.callback_url()).await;
+        let new = NewConnection {
+            app: link.app.clone(),
+            login_url: flow.login.clone(),
+            response: redeemed?,
+            asked: link.asked.clone(),
+        };
+        match self.keep(held, flow, &new).await {
+            Ok(()) => Ok(()),
+            Err(refusal) => {
+                self.discard(held, &new).await;
+                Err(refusal.into())
+            }
+        }
+    }
+
+    async fn keep(&self, held: &HeldLink, flow: &Flow, new: &NewConnection) -> Result<(), Refusal> {
+        let judged = self.management.judge(&held.link.key, new, Some(&flow.nonce)).await?;
+        let answered =
+            Answered { login: flow.login.clone(), response: new.response.clone(), username: judged.username };
+        match self.management.advance_link(held, held.link.answer(answered)).await? {
+            Some(_) => Ok(()),
+            None => Err(Refusal::Busy),
+        }
+    }
+
+    /// Gives back what will not be used.
+    pub(super) async fn discard(&self, held: &HeldLink, new: &NewConnection) {
+        let discarded = self.management.discard(&new.login_url, &new.response).await;
+        if let Err(error) = discarded {
+            tracing::warn!(connection = %held.link.key, error, "an authorization that nobody uses could not be revoked");
+        }
+    }
+
+    /// Another attempt can be made, and says why the last one came to nothing.
+    async fn reopen(&self, held: &HeldLink, failure: &Failure) {
+        let why = match failure {
+            Failure::Denied => Ending::Cancelled,
+            Failure::Salesforce(cause) => Ending::Failed(*cause),
+            Failure::AnotherOrg { .. } | Failure::AnotherUser => Ending::Failed(Cause::OrgMismatch),
+            _ => Ending::Failed(Cause::RequestRefused),
+        };
+        let outcome: Result<(), Refusal> = match why {
+            Ending::Failed(cause) => Err(Refusal::Refused(cause)),
+            Ending::Cancelled | Ending::Connected => Ok(()),
+        };
+        let action = if why == Ending::Cancelled { "link.denied" } else { "link.failed" };
+        self.management.record(&Actor::Link, action, &held.link.key, &outcome).await;
+        // Whoever has gone on with the link meanwhile knows better.
+        if let Err(error) = self.management.advance_link(held, held.link.reopen(why)).await {
+            tracing::debug!(%error, "a link was not opened again; it can be begun again in a minute");
+        }
+    }
+}
+
+impl From<NotObtained> for Failure {
+    fn from(not: NotObtained) -> Self {
+        match not {
+            NotObtained::Failed(failure) => failure.into(),
+            NotObtained::Unavailable(error) => {
+                tracing::warn!(error, "the code of a consent could not be exchanged");
+                Self::Transient
+            }
+            NotObtained::App(error) => {
+                tracing::error!(error, "an org cannot be connected");
+                Self::Salesforce(Cause::AppSecretWrong)
+            }
+        }
+    }
+}
+
+impl From<TokenFailure> for Failure {
+    fn from(failure: TokenFailure) -> Self {
+        match failure {
+            TokenFailure::Refused(Cause::NoConsent) => Self::Denied,
+            TokenFailure::Refused(cause) => Self::Salesforce(cause),
+            TokenFailure::RateLimited => Self::RateLimited,
+            TokenFailure::Transient | TokenFailure::InProgress | TokenFailure::Unknown => Self::Transient,
+        }
+    }
+}
