@@ -1,9 +1,10 @@
 //! The composition root: the only place that builds concrete parts from the configuration, and the order in which they
 //! start and stop.
 
+mod engine;
+
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -11,26 +12,23 @@ use std::time::Duration;
 use tokio::runtime::{Handle, Runtime};
 use tokio::task::JoinSet;
 
+pub use self::engine::Engine;
 use crate::access_log::AccessLog;
 use crate::config::Config;
 use crate::control::{self, ControlError};
 use crate::hub::{self, Hub};
-use crate::management::{KeyKeeper, Management};
-use crate::metrics::Metrics;
-use crate::oauth::SecretFile;
 use crate::ops::Ops;
 use crate::proxy::admit::Admission;
 use crate::proxy::guard::ListenerKind;
 use crate::proxy::observe::Observer;
 use crate::proxy::replay_body::ReplayMemory;
 use crate::proxy::{Listen, Proxy};
-use crate::secret::Secret;
 use crate::server::{self, Listener};
 use crate::shutdown::{self, Signals, Stop, Stopping};
-use crate::store::{Access, EmbeddedStore, ObservedStore, RedisStore, Store, StoreError, StoreUrl};
+use crate::store::{Store, StoreError};
 use crate::telemetry;
-use crate::token::{AskHub, Breaker, Clock, Exchanger, ExchangerParts, Parts, Successors, TokenSource};
-use crate::transport::{Transport, TransportError};
+use crate::token::{AskHub, Clock, Parts, TokenSource};
+use crate::transport::TransportError;
 
 /// How long exchanges may take to end when the process stops: the lease's life and some.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(60);
@@ -63,81 +61,6 @@ pub enum StartError {
     /// A thread or runtime cannot be started.
     #[error("the operating system gives no more threads: {0}")]
     Threads(#[from] io::Error),
-}
-
-/// The parts behind the listeners. The command line builds them too, when no `serve` is running.
-pub struct Engine {
-    /// Counters of the process.
-    pub metrics: Arc<Metrics>,
-    /// Where connections live.
-    pub store: Arc<dyn Store>,
-    /// The outbound client.
-    pub transport: Arc<Transport>,
-    /// Gets generations.
-    pub exchanger: Arc<Exchanger>,
-    /// What an operator may do to connections.
-    pub management: Arc<Management>,
-    /// Watches over keys. Its store is not observed: it looks at every record, which would drown what calls need.
-    pub keys: KeyKeeper,
-}
-
-impl Engine {
-    /// Builds the parts. Must be called within a tokio runtime, on which the store's background work then runs.
-    pub fn build(config: &Config) -> Result<Self, StartError> {
-        Self::build_for(config, config.hub.as_ref().map(|hub| hub.listen))
-    }
-
-    /// The same for a hub that listens at `hub`, which is another address than configured where any port was wanted.
-    fn build_for(config: &Config, hub: Option<SocketAddr>) -> Result<Self, StartError> {
-        let metrics = Arc::new(Metrics::new());
-        let opened = open_store(config)?;
-        let keys = KeyKeeper::new(Arc::clone(&opened), Arc::clone(config.vault()));
-        let store: Arc<dyn Store> = Arc::new(ObservedStore::new(opened, metrics.store.clone()));
-        let transport =
-            Arc::new(Transport::new(config.transport.clone(), config.extra_roots.as_deref(), config.proxy.workers)?);
-        let successors = Successors::open(config.journal_dir.as_deref())
-            .map_err(|error| StartError::File(format!("vault.journal_dir: {error}")))?;
-        let exchanger = Arc::new(Exchanger::new(ExchangerParts {
-            settings: config.tokens.clone(),
-            store: Arc::clone(&store),
-            vault: Arc::clone(config.vault()),
-            apps: config.apps.clone(),
-            transport: Arc::clone(&transport),
-            trusted_hosts: config.transport.trusted_hosts.clone(),
-            successors,
-            breaker: Breaker::new(config.tokens.limits),
-            metrics: metrics.tokens.clone(),
-        }));
-        let links = config.hub.as_ref().zip(hub).map(|(settings, bound)| settings.links(bound));
-        let management = Arc::new(Management::new(Arc::clone(&exchanger)).with_links(links));
-        Ok(Self { metrics, store, transport, exchanger, management, keys })
-    }
-}
-
-fn open_store(config: &Config) -> Result<Arc<dyn Store>, StartError> {
-    match &config.store.url {
-        StoreUrl::File(path) => Ok(Arc::new(EmbeddedStore::open(path)?)),
-        StoreUrl::Redis(_) => Ok(Arc::new(RedisStore::connect(&config.store, redis_access(config)?)?)),
-    }
-}
-
-fn redis_access(config: &Config) -> Result<Access, StartError> {
-    let secret = |key: &str, file: &Option<PathBuf>| {
-        let secret = file.clone().map(|file| SecretFile::new(file).read()).transpose();
-        secret.map_err(|error| StartError::File(format!("store.{key}: {error}")))
-    };
-    let bytes = |key: &str, file: &Option<PathBuf>| {
-        let bytes = file.as_ref().map(std::fs::read).transpose();
-        bytes.map_err(|error| StartError::File(format!("store.{key}: {error}")))
-    };
-    let store = &config.store;
-    Ok(Access {
-        password: secret("password_file", &store.password_file)?,
-        sentinel_password: secret("sentinel_password_file", &store.sentinel_password_file)?,
-        ca_pem: bytes("ca_file", &store.ca_file)?,
-        client_cert_pem: bytes("client_cert_file", &store.client_cert_file)?,
-        client_key_pem: bytes("client_key_file", &store.client_key_file)?.map(Secret::new),
-    })
 }
 
 /// The running program.

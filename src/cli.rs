@@ -4,9 +4,11 @@
 mod config_check;
 mod connection;
 mod drain;
+mod events;
 mod exit;
 mod import;
 mod keys;
+mod link;
 mod list;
 mod ndjson;
 mod operator;
@@ -53,6 +55,7 @@ enum Command {
     /// Run the proxy until it is asked to stop (SIGTERM or Ctrl-C; a second one ends it at once)
     #[command(after_help = "Examples:\n  orgpass serve\n  orgpass serve --config /etc/orgpass/orgpass.toml")]
     Serve,
+    Events(events::EventsArguments),
     Wait(wait::WaitArguments),
     Drain(drain::DrainArguments),
     /// Look at the configuration
@@ -61,7 +64,7 @@ enum Command {
     /// Make, derive, rotate and retire the keys that seal what the store keeps
     #[command(subcommand)]
     Keys(keys::Command),
-    /// Import, list, show, check, refresh or remove connections
+    /// Link, import, list, show, check, refresh or remove connections
     ///
     /// Talks to the running orgpass serve through its control socket, or opens the store itself when none runs.
     #[command(subcommand)]
@@ -106,6 +109,7 @@ impl Command {
         let load = || Config::load(file.as_deref(), env).map_err(Failure::from);
         match self {
             Self::Serve => serve::run(&load()?),
+            Self::Events(arguments) => arguments.run(&load()?, around),
             Self::Wait(arguments) => arguments.run(load, around),
             Self::Drain(arguments) => arguments.run(&load()?),
             Self::Config(command) => command.run(&load()?, around),

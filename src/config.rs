@@ -128,7 +128,8 @@ impl Config {
         let log = telemetry::Settings::read(sections.take("log"));
         let control = control::read(sections.take("control"), &store.url);
         let mut warnings = Vec::new();
-        let hub = sections.has("hub").then(|| crate::hub::Settings::read(sections.take("hub")));
+        let hub =
+            sections.has("hub").then(|| crate::hub::Settings::read(sections.take("hub"), &transport.trusted_hosts));
         let needs_grant_keys = match (&hub, &store.url) {
             (Some(_), _) => Some("a hub exchanges for those that have no grant keys, and needs them itself"),
             (None, StoreUrl::File(_)) => Some("with an embedded store no other process can hold the grant keys"),
@@ -140,6 +141,12 @@ impl Config {
         }
         let password_file = store.password_file.as_deref();
         warnings.extend(password_file.and_then(|file| vault::readable_by_others("store.password_file", file)));
+        let tokens_file = hub.as_ref().and_then(|hub| hub.api_tokens_file.as_deref());
+        warnings.extend(tokens_file.and_then(|file| vault::readable_by_others("hub.api_tokens_file", file)));
+        for webhook in hub.iter().flat_map(|hub| &hub.webhooks) {
+            let key = format!("hub.webhooks.{}.secret_file", webhook.name);
+            warnings.extend(vault::readable_by_others(&key, &webhook.secret_file));
+        }
         for app in apps.iter() {
             let key = format!("apps.{}.client_secret_file", app.name);
             warnings.extend(app.client_secret.as_ref().and_then(|file| vault::readable_by_others(&key, file.path())));

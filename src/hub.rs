@@ -15,6 +15,7 @@ mod people;
 mod schedule;
 mod settings;
 mod tokens;
+mod webhooks;
 mod wishes;
 
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use tokio::sync::watch;
 
 pub use settings::{PublicUrl, Settings};
 pub use tokens::{ApiToken, ApiTokens};
+pub use webhooks::Webhook;
 
 use self::at_work::AtWork;
 use crate::management::Management;
@@ -82,6 +84,7 @@ impl Hub {
             self.keep_the_lead(leads, stopping.clone()),
             Arc::clone(&self).take_wishes(stopping.clone()),
             self.sweep_links(lead.clone(), stopping.clone()),
+            Arc::clone(&self).tell_webhooks(lead.clone(), stopping.clone()),
             Arc::clone(&self).monitor(lead, stopping),
         );
         if let Err(error) = self.store.step_down(&self.name).await {

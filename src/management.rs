@@ -6,6 +6,7 @@ mod change;
 mod check;
 mod connect;
 mod document;
+mod events;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod import;
@@ -23,6 +24,7 @@ pub use audit::{Actor, AuditPage, Audited};
 pub use check::{Checked, Found, SessionFound};
 pub use connect::{Connected, Judged, NewConnection, NotObtained};
 pub use document::{Field, ImportDocument, InputFault, MAX_DOCUMENT_BYTES};
+pub use events::{EventLine, StateLine};
 pub use import::Imported;
 pub use keys::{KeyKeeper, NotResealed, ResealPage, RingView, Unopenable, UsagePage};
 pub use links::{LinkSettings, MintedLink};
@@ -92,6 +94,11 @@ impl Management {
     /// Hosts that the operator trusts beyond Salesforce's own.
     pub fn trusted_hosts(&self) -> &TrustedHosts {
         &self.trusted_hosts
+    }
+
+    /// The outbound client.
+    pub fn transport(&self) -> &Transport {
+        &self.transport
     }
 
     /// The apps of the configuration.

@@ -21,7 +21,7 @@ pub use one_shot::{Answer, OneShot, OneShotError};
 pub use request_body::{BodyError, RequestBody};
 pub use settings::Settings;
 
-use crate::salesforce::hosts::{InstanceUrl, LoginUrl};
+use crate::salesforce::hosts::{InstanceUrl, LoginUrl, WebUrl};
 
 /// Why the outbound client cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +73,12 @@ impl Transport {
 
     /// Dials a login host for one exchange: a connection of its own, ready to send exactly one request.
     pub async fn one_shot(&self, url: &LoginUrl) -> Result<OneShot, DialError> {
+        let stream = dial::dial(url.is_https(), url.host(), url.port(), &self.tls, &self.settings).await?;
+        OneShot::handshake(stream, url.authority().to_owned(), self.settings.exchange_timeout).await
+    }
+
+    /// Dials somebody else's server, for one request.
+    pub async fn one_shot_to(&self, url: &WebUrl) -> Result<OneShot, DialError> {
         let stream = dial::dial(url.is_https(), url.host(), url.port(), &self.tls, &self.settings).await?;
         OneShot::handshake(stream, url.authority().to_owned(), self.settings.exchange_timeout).await
     }

@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 
 use super::import::ImportArguments;
+use super::link::LinkArguments;
 use super::list::ListArguments;
 use super::operator::Operator;
 use super::remove::RemoveArguments;
@@ -28,6 +29,7 @@ pub(super) enum Command {
     /// Get a new session now, whatever the present one is good for
     #[command(after_help = "Examples:\n  orgpass connection refresh --tenant acme --user u-17")]
     Refresh(Which),
+    Link(LinkArguments),
     Remove(RemoveArguments),
 }
 
@@ -69,6 +71,7 @@ impl Command {
                 Self::Show(which) => single::show(&which, &mut operator, around).await,
                 Self::Check(which) => single::check(&which, &mut operator, around).await,
                 Self::Refresh(which) => single::refresh(&which, &mut operator, around).await,
+                Self::Link(arguments) => arguments.run(&mut operator, around).await,
                 Self::Remove(arguments) => arguments.run(&mut operator, around).await,
             }
         })

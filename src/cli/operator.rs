@@ -9,9 +9,10 @@ use crate::app::{Engine, StartError};
 use crate::config::Config;
 use crate::connection::ConnectionKey;
 use crate::control::{Client, Name, Request};
+use crate::management::links::LinkRequest;
 use crate::management::{
-    Checked, ConnectionView, ImportDocument, Imported, Listing, Management, Refusal, Removed, ResealPage, UsagePage,
-    WhenNotRevoked,
+    Checked, ConnectionView, EventLine, ImportDocument, Imported, Listing, Management, MintedLink, Refusal, Removed,
+    ResealPage, UsagePage, WhenNotRevoked,
 };
 use crate::store::StoreError;
 
@@ -85,6 +86,20 @@ impl Operator {
         match self {
             Self::Running(client) => client.ask(&Request::Show(Name::of(key))).await,
             Self::Direct(management) => management.show(key).await,
+        }
+    }
+
+    pub(super) async fn link(&mut self, key: &ConnectionKey, link: LinkRequest) -> Result<MintedLink, Refusal> {
+        match self {
+            Self::Running(client) => client.ask(&Request::Link { connection: Name::of(key), link }).await,
+            Self::Direct(management) => management.mint_link(key, &link).await,
+        }
+    }
+
+    pub(super) async fn events(&mut self, after: Option<String>, limit: usize) -> Result<Vec<EventLine>, Refusal> {
+        match self {
+            Self::Running(client) => client.ask(&Request::Events { after, limit }).await,
+            Self::Direct(management) => management.events(after.as_deref(), limit).await,
         }
     }
 

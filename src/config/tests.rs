@@ -53,6 +53,11 @@ fn each_fault_names_its_key_and_the_remedy() {
         ("proxy = 1", "proxy", "written [proxy]"),
         ("[hub]\nlisten = \"here\"", "hub.listen", "address"),
         ("[hub]\npublic_url = \"connect.example.com\"", "hub.public_url", "https://"),
+        ("[hub]\npublic_url = \"http://connect.example.com\"", "hub.public_url", "must be https"),
+        ("[hub]\nreturn_to = [\"http://app.example.com\"]", "hub.return_to", "https address of the app"),
+        ("[apps.default]\nclient_id = \"x\"\nscopes = [\"a b\"]", "apps.default.scopes", "refresh_token"),
+        ("[apps.default]\nclient_id = \"x\"\naccent = \"red\"", "apps.default.accent", "#1a73e8"),
+        ("[apps.default]\nclient_id = \"x\"\nlogo_file = \"none\"", "apps.default.logo_file", "cannot be read"),
         ("[hub]\npublic_url = \"https://example.com/connect\"", "hub.public_url", "without a path"),
         ("[hub]\napi_tokens_file = \"none\"", "hub.api_tokens_file", "cannot be read"),
         ("[hub]\nkeep_alive_after = \"30days\"", "hub.keep_alive_after", "29days"),
@@ -167,13 +172,12 @@ fn a_sidecar_without_grant_keys_starts_with_redis() {
 }
 
 #[test]
-fn a_hub_works_beside_an_embedded_file_and_says_what_it_cannot_do_yet() {
+fn a_hub_works_beside_an_embedded_file() {
     let folder = folder();
-    let config = Config::from_toml(&format!("{KEYS}[hub]\nlisten = \"127.0.0.1:8182\""), folder.path()).unwrap();
-    assert_eq!(config.hub.unwrap().check_every, std::time::Duration::from_secs(6 * 60 * 60));
-    let warnings: Vec<_> = config.warnings.iter().map(|fault| format!("{}: {}", fault.key, fault.message)).collect();
-    assert_eq!(warnings.len(), 1, "{warnings:?}");
-    assert!(warnings[0].contains("hub.listen") && warnings[0].contains("not in this version"), "{warnings:?}");
+    let hub = Config::from_toml(&format!("{KEYS}[hub]"), folder.path()).unwrap().hub.unwrap();
+    assert_eq!(hub.check_every, std::time::Duration::from_secs(6 * 60 * 60));
+    assert_eq!(hub.links(hub.listen).public_url, "http://127.0.0.1:8182");
+    assert_eq!(hub.links("0.0.0.0:9000".parse().unwrap()).public_url, "http://127.0.0.1:9000");
     assert_eq!(Config::from_toml(KEYS, folder.path()).unwrap().hub, None);
 }
 

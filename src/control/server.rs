@@ -16,7 +16,9 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::wire::{Reply, Request};
 use super::{ControlError, MAX_REQUEST_BYTES, own_uid};
-use crate::management::{InputFault, Management, Refusal};
+use crate::connection::ConnectionKey;
+use crate::management::links::LinkRequest;
+use crate::management::{Actor, InputFault, Management, MintedLink, Refusal};
 use crate::shutdown::{Stop, Stopping};
 
 /// Command lines at one time; more wait.
@@ -147,6 +149,8 @@ async fn answer(management: &Management, request: Option<Request>) -> Vec<u8> {
         return reply::<()>(Err(Refusal::Input(vec![fault])));
     };
     match request {
+        Request::Link { connection, link } => reply(async { mint(management, &connection.key()?, &link).await }.await),
+        Request::Events { after, limit } => reply(management.events(after.as_deref(), limit).await),
         Request::Drain => reply(Ok(())),
         Request::Import(document) => reply(management.import_document(&document).await),
         Request::List { tenant, cursor, limit } => {
@@ -161,6 +165,12 @@ async fn answer(management: &Management, request: Option<Request>) -> Vec<u8> {
             reply(async { management.remove(&connection.key()?, otherwise).await }.await)
         }
     }
+}
+
+async fn mint(management: &Management, key: &ConnectionKey, link: &LinkRequest) -> Result<MintedLink, Refusal> {
+    let minted = management.mint_link(key, link).await;
+    management.record(&Actor::Operator, "link.minted", key, &minted).await;
+    minted
 }
 
 fn reply<T: Serialize>(result: Result<T, Refusal>) -> Vec<u8> {

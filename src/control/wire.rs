@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::connection::ConnectionKey;
+use crate::management::links::LinkRequest;
 use crate::management::{ImportDocument, InputFault, Refusal, WhenNotRevoked};
 
 /// One request.
@@ -39,6 +40,20 @@ pub enum Request {
         /// Where the page begins.
         cursor: Option<String>,
         /// The most connections of the page.
+        limit: usize,
+    },
+    /// Make a link.
+    Link {
+        /// For which connection.
+        connection: Name,
+        /// What it is to be for.
+        link: LinkRequest,
+    },
+    /// Changes of state.
+    Events {
+        /// After this one.
+        after: Option<String>,
+        /// At most so many.
         limit: usize,
     },
     /// Stop in order. The connection is closed when everything has ended.

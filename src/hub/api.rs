@@ -21,6 +21,7 @@ use axum::routing::get;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+pub(super) use self::events::Event;
 use self::problem::Problem;
 use super::Hub;
 

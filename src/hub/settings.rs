@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use http::Uri;
 
-use super::ApiTokens;
+use super::{ApiTokens, Webhook};
 use crate::management::LinkSettings;
 use crate::management::links::ReturnTo;
+use crate::salesforce::hosts::TrustedHosts;
 use crate::settings::Section;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -29,6 +30,8 @@ pub struct Settings {
     pub link_life: Duration,
     /// Whether a tenant must be connected before its users are.
     pub users_need_installation: bool,
+    /// Who is told of changes.
+    pub webhooks: Vec<Webhook>,
     /// How often each connection is looked at.
     pub check_every: Duration,
     /// The age of a refresh token from which a look renews it, well before Salesforce's limit of 30 days without use.
@@ -70,6 +73,7 @@ impl Default for Settings {
             return_to: Vec::new(),
             link_life: Duration::from_secs(15 * 60),
             users_need_installation: false,
+            webhooks: Vec::new(),
             check_every: DAY / 4,
             keep_alive_after: 20 * DAY,
             checks_per_second: 20,
@@ -79,8 +83,17 @@ impl Default for Settings {
 
 impl Settings {
     /// Takes the keys of `[hub]`.
-    pub fn read(mut section: Section<'_>) -> Self {
+    pub fn read(mut section: Section<'_>, trusted: &TrustedHosts) -> Self {
         let default = Self::default();
+        let mut webhooks = Vec::new();
+        for (name, table) in section.take_tables() {
+            let below = section.sub(&name, table);
+            if name == "webhooks" {
+                webhooks = Webhook::read_all(below, trusted);
+            } else {
+                section.fault(&name, "is not a section of [hub]; there is [hub.webhooks.NAME]");
+            }
+        }
         let shortest = Duration::from_millis(100);
         let api_tokens_file = section.file("api_tokens_file");
         if let Some(Err(error)) = api_tokens_file.as_deref().map(ApiTokens::open) {
@@ -94,6 +107,7 @@ impl Settings {
             return_to: section.list("return_to"),
             link_life: section.duration_or("link_life", default.link_life, Duration::from_secs(1)..=7 * DAY),
             users_need_installation: section.flag_or("users_need_installation", false),
+            webhooks,
             check_every: section.duration_or("check_every", default.check_every, shortest..=7 * DAY),
             keep_alive_after: section.duration_or("keep_alive_after", default.keep_alive_after, shortest..=29 * DAY),
             checks_per_second: u32::try_from(checks_per_second).expect("at most a thousand"),

@@ -23,9 +23,16 @@ pub struct HubMetrics {
     pub idle_limit: IntGaugeVec,
     /// `orgpass_hub_requests_total{route,method,status}`
     requests: IntCounterVec,
+    /// `orgpass_webhook_deliveries_total{webhook,result}`
+    deliveries: IntCounterVec,
 }
 
 impl HubMetrics {
+    /// Counts a telling of a webhook, by its name in the configuration.
+    pub fn delivered(&self, webhook: &str, taken: bool) {
+        self.deliveries.with_label_values(&[webhook, if taken { "taken" } else { "failed" }]).inc();
+    }
+
     /// Counts an answer of the hub's listener. `route` is the template of a route; without one, nothing is there.
     pub fn answered(&self, route: Option<&str>, method: &http::Method, status: http::StatusCode) {
         let method = match *method {
@@ -74,6 +81,12 @@ impl HubMetrics {
                 "orgpass_idle_limit_connections",
                 "Connections by the days left until Salesforce ends their unused refresh token.",
                 &["days"],
+            ),
+            deliveries: counter_vec(
+                r,
+                "orgpass_webhook_deliveries_total",
+                "Events told to webhooks, by webhook and by whether they took it.",
+                &["webhook", "result"],
             ),
             requests: counter_vec(
                 r,

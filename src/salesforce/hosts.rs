@@ -6,6 +6,7 @@ mod special_addresses;
 #[cfg(test)]
 mod tests;
 mod url_parts;
+mod web_url;
 
 use std::fmt;
 use std::ops::Deref;
@@ -13,6 +14,7 @@ use std::str::FromStr;
 
 pub use special_addresses::is_special_address;
 use url_parts::UrlParts;
+pub use web_url::WebUrl;
 
 /// Hosts of org APIs, each as the suffix after a non-empty name (Salesforce's help page on domain names and its own CLI's list).
 const ORG_SUFFIXES: [&str; 6] = [

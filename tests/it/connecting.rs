@@ -1,6 +1,6 @@
 //! Connecting an org by a link, as a browser does it: pages of the hub and of Salesforce, forms, cookies, redirects.
 
-mod browser;
+pub mod browser;
 mod hubs;
 
 use orgpass::connection::ConnectionKey;

@@ -15,6 +15,7 @@ mod exchanging;
 mod fencing;
 mod granting;
 mod hubbing;
+mod managing;
 mod monitoring;
 mod operating;
 mod peers;

@@ -9,7 +9,6 @@ use super::views::Connection;
 use crate::hub::Hub;
 use crate::management::links::LinkRequest;
 use crate::management::{Checked, Field, ImportDocument, Imported, MintedLink, Removed, SessionFound, WhenNotRevoked};
-use crate::secret::Secret;
 
 /// What an import may say. Each field is optional as far as the grant allows.
 #[derive(ToSchema)]
@@ -122,9 +121,8 @@ impl Hub {
         if document.tenant.is_some() || document.user.is_some() {
             return Err(Problem::field("tenant", "and user stand in the path, not in the body"));
         }
-        let text = |name: &str| Some(Field::Text(Secret::new(name.to_owned())));
-        document.tenant = text(about.key.tenant());
-        document.user = about.key.user().and_then(text);
+        document.tenant = Some(Field::from(about.key.tenant().to_owned()));
+        document.user = about.key.user().map(|user| Field::from(user.to_owned()));
         let imported = match self.management.require_installation(&about.key).await {
             Ok(()) => self.management.import_document(&document).await,
             Err(refusal) => Err(refusal),

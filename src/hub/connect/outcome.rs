@@ -35,10 +35,9 @@ pub(super) async fn status(State(hub): State<Arc<Hub>>, Path(id): Path<String>, 
     let mut response = Json(outcome).into_response();
     let origin = headers.get(ORIGIN).and_then(|origin| origin.to_str().ok());
     let allowed = hub.management.link_settings().into_iter().flat_map(|links| &links.return_to);
-    if let Some(origin) = origin.filter(|origin| allowed.clone().any(|allowed| allowed.origin() == *origin)) {
-        if let Ok(origin) = HeaderValue::from_str(origin) {
-            response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        }
+    let origin = origin.filter(|origin| allowed.clone().any(|allowed| allowed.origin() == *origin));
+    if let Some(Ok(origin)) = origin.map(HeaderValue::from_str) {
+        response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     }
     response.headers_mut().insert(VARY, HeaderValue::from_static("Origin"));
     response

@@ -20,10 +20,11 @@ impl Hub {
                 () = stopping.asked() => return,
                 () = tokio::time::sleep(PAUSE) => {}
             }
-            if *lead.borrow() {
-                if let Err(error) = self.give_back_abandoned().await {
-                    tracing::debug!(%error, "links could not be looked through; they are in a minute");
-                }
+            if !*lead.borrow() {
+                continue;
+            }
+            if let Err(error) = self.give_back_abandoned().await {
+                tracing::debug!(%error, "links could not be looked through; they are in a minute");
             }
         }
     }

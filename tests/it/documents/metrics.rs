@@ -61,6 +61,7 @@ async fn every_metric_is_documented_and_every_documented_metric_is_served() {
     eventually("a look of the monitor", async || checked().await > 0.0).await;
     world.sim.expire_sessions(&acme.org);
     assert_eq!(world.caller().get(LIMITS).tenant("acme").send().await.status, 200);
+    assert_eq!(world.hub().get("/openapi.json").send().await.status, 200);
     let reply = world.operator().get("/metrics").send().await;
     assert_eq!(served(reply.text()), documented());
     let helps = reply.text().lines().filter(|line| line.starts_with("# HELP orgpass_")).count();
