@@ -1,6 +1,7 @@
 //! Tests that need a program nobody here wrote: a browser, an OAuth server, an API tester. `scripts/peers` installs
 //! them; their scripts and lists are in `tests/peers/`.
 
+mod browser;
 mod schemathesis;
 mod webhooks;
 
