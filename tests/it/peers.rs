@@ -2,6 +2,7 @@
 //! them; their scripts and lists are in `tests/peers/`.
 
 mod browser;
+mod oidc;
 mod schemathesis;
 mod webhooks;
 
