@@ -2,6 +2,8 @@
 //! them; their scripts and lists are in `tests/peers/`.
 
 mod browser;
+mod schemathesis;
+mod webhooks;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
