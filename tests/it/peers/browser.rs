@@ -23,6 +23,8 @@ struct Theatre {
     sandbox: (Org, User),
     own_address: (Org, User),
     hub: String,
+    /// What browsers know it by.
+    public_url: String,
     /// The app of somebody else, which has a page with the button.
     app: String,
     _tokens: tempfile::NamedTempFile,
@@ -30,12 +32,18 @@ struct Theatre {
 
 impl Theatre {
     async fn open() -> Self {
+        Self::behind(None).await
+    }
+
+    /// With a hub that browsers reach at another address.
+    async fn behind(public_url: Option<String>) -> Self {
         let (hub, app) = (free_port(), free_port());
         let (hub, app) = (format!("http://127.0.0.1:{hub}"), format!("http://127.0.0.1:{app}"));
+        let public_url = public_url.unwrap_or_else(|| hub.clone());
         let tokens = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(tokens.path(), format!("browser {TOKEN}\n")).unwrap();
         let config = format!(
-            "hub.listen = \"{}\"\nhub.api_tokens_file = \"{}\"\nhub.return_to = [\"{app}\"]\n\
+            "hub.listen = \"{}\"\nhub.public_url = \"{public_url}\"\nhub.api_tokens_file = \"{}\"\nhub.return_to = [\"{app}\"]\n\
              apps.default.scopes = [\"api\", \"refresh_token\"]\napps.default.display_name = \"Acme Reports\"\n\
              apps.default.accent = \"#7b2d8b\"\n",
             hub.strip_prefix("http://").unwrap(),
@@ -43,7 +51,7 @@ impl Theatre {
         );
         let sim_app = AppOptions {
             name: "Acme Reports".to_owned(),
-            callback_urls: vec![format!("{hub}/oauth/callback")],
+            callback_urls: vec![format!("{public_url}/oauth/callback")],
             ..AppOptions::default()
         };
         let world = World::with(Options { config, app: sim_app, ..Options::default() }).await;
@@ -55,7 +63,7 @@ impl Theatre {
         let production = person("acme", OrgKind::Production);
         let sandbox = person("acme--uat", OrgKind::Sandbox);
         let own_address = person("globex", OrgKind::Production);
-        Self { production, sandbox, own_address, hub, app, world, _tokens: tokens }
+        Self { production, sandbox, own_address, hub, public_url, app, world, _tokens: tokens }
     }
 
     /// Plays one of `tests/peers/browser/`.
@@ -68,6 +76,8 @@ impl Theatre {
             "screenshots": Path::new(ROOT).join("target/peers/screenshots"),
             "seen": seen.path(),
             "hub": self.hub,
+            "publicUrl": self.public_url,
+            "tls": certificate(),
             "app": self.app,
             "token": TOKEN,
             "lightning": format!("{}/lightning/page/home", self.own_address.0.instance_url()),
@@ -98,6 +108,12 @@ fn act(props: &Value) {
     let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     assert!(output.status.success(), "{}{}", said(&output.stdout), said(&output.stderr));
     assert_eq!(said(&output.stdout).trim(), "played");
+}
+
+/// For an ingress at localhost.
+fn certificate() -> Value {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    json!({"cert": made.cert.pem(), "key": made.signing_key.serialize_pem()})
 }
 
 fn key(tenant: &str) -> ConnectionKey {
@@ -157,4 +173,16 @@ async fn the_status_page_finds_checks_and_reconnects() {
     theatre.world.sim.revoke_grant(&broken.tokens.refresh_token);
     let _ = theatre.world.orgpass().engine().management.check(&broken.key).await;
     theatre.play("status").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_tls_the_cookies_are_ones_that_nobody_else_can_set() {
+    let theatre = Theatre::behind(Some(format!("https://localhost:{}", free_port()))).await;
+    theatre.play("ingress").await;
+    theatre.serves("ingress", &theatre.production.0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_accessibility_checker_finds_what_is_wrong() {
+    Theatre::open().await.play("checker").await;
 }

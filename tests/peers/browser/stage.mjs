@@ -25,7 +25,7 @@ const stage = {
   async person(options = {}) {
     const context = await browser.newContext({ viewport: WIDE, locale: 'en-US', ...options });
     context.setDefaultTimeout(15_000);
-    const isHub = (url) => url.startsWith(props.hub);
+    const isHub = (url) => url.startsWith(props.hub) || url.startsWith(props.publicUrl);
     context.on('response', async (response) => {
       if (!isHub(response.url())) return;
       const body = await response.text().catch(() => '');
