@@ -12,6 +12,7 @@ pub(crate) mod fixture;
 mod import;
 mod keys;
 pub mod links;
+mod operated;
 mod refusal;
 mod remove;
 mod request;

@@ -310,6 +310,35 @@ async fn drain_waits_for_calls_under_way_and_the_signal_that_follows_cuts_none_s
     assert_eq!(drain.wait().unwrap().code(), Some(0));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn links_and_events_are_had_beside_a_running_serve_and_without_one() {
+    let site = Site::new().await;
+    let (acme, authorization) = site.authorization("acme");
+    let link = ["connection", "link", "--tenant", "acme", "--json"];
+    let without = site.run(&link, "");
+    assert_eq!(code(&without), 64);
+    assert!(String::from_utf8(without.stderr).unwrap().contains("[hub]"));
+    let config = std::fs::read_to_string(site.path("orgpass.toml")).unwrap();
+    std::fs::write(site.path("orgpass.toml"), format!("{config}[hub]\nlisten = \"{}\"\n", free_address())).unwrap();
+    let instance = acme.instance_url();
+    site.done(&["connection", "import", "--tenant", "acme", "--instance-url", &instance], &authorization);
+    for running in [false, true] {
+        let _serve = if running { Some(site.serve().await) } else { None };
+        let minted: serde_json::Value = serde_json::from_str(&site.done(&link, "")).unwrap();
+        assert!(minted["url"].as_str().unwrap().starts_with("http://127.0.0.1:"), "{minted}");
+        assert_eq!(
+            code(&site.run(&["connection", "link", "--tenant", "acme", "--return-to", "https://x.example"], "")),
+            65
+        );
+        let events = site.done(&["events", "--json"], "");
+        let first: serde_json::Value = serde_json::from_str(events.lines().next().unwrap()).unwrap();
+        assert_eq!((first["tenant"].as_str(), first["after"]["status"].as_str()), (Some("acme"), Some("active")));
+        assert!(site.done(&["events"], "").contains("tenant acme: new -> active"));
+        assert_eq!(site.done(&["events", "--after", first["id"].as_str().unwrap()], ""), "");
+    }
+    site.search_for_secrets();
+}
+
 #[test]
 fn a_second_serve_on_one_file_is_told_so() {
     let site = Site::build();
