@@ -7,6 +7,7 @@ mod check;
 mod connect;
 mod document;
 mod events;
+mod examine;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod import;
@@ -26,6 +27,7 @@ pub use check::{Checked, Found, SessionFound};
 pub use connect::{Connected, Judged, NewConnection, NotObtained};
 pub use document::{Field, ImportDocument, InputFault, MAX_DOCUMENT_BYTES};
 pub use events::{EventLine, StateLine};
+pub use examine::{ApiFound, AppFound};
 pub use import::Imported;
 pub use keys::{KeyKeeper, NotResealed, ResealPage, RingView, Unopenable, UsagePage};
 pub use links::{LinkSettings, MintedLink};

@@ -11,8 +11,8 @@ use crate::connection::ConnectionKey;
 use crate::control::{Client, Name, Request};
 use crate::management::links::LinkRequest;
 use crate::management::{
-    Checked, ConnectionView, EventLine, ImportDocument, Imported, Listing, Management, MintedLink, Refusal, Removed,
-    ResealPage, UsagePage, WhenNotRevoked,
+    ApiFound, Checked, ConnectionView, EventLine, ImportDocument, Imported, Listing, Management, MintedLink, Refusal,
+    Removed, ResealPage, UsagePage, WhenNotRevoked,
 };
 use crate::store::StoreError;
 
@@ -107,6 +107,13 @@ impl Operator {
         match self {
             Self::Running(client) => client.ask(&Request::Check(Name::of(key))).await,
             Self::Direct(management) => management.operated().check(key).await,
+        }
+    }
+
+    pub(super) async fn examine(&mut self, key: &ConnectionKey) -> Result<ApiFound, Refusal> {
+        match self {
+            Self::Running(client) => client.ask(&Request::Examine(Name::of(key))).await,
+            Self::Direct(management) => management.examine(key).await,
         }
     }
 

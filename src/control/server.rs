@@ -158,6 +158,7 @@ async fn answer(management: &Management, request: Option<Request>) -> Vec<u8> {
         }
         Request::Show(name) => reply(async { management.show(&name.key()?).await }.await),
         Request::Check(name) => reply(async { management.operated().check(&name.key()?).await }.await),
+        Request::Examine(name) => reply(async { management.examine(&name.key()?).await }.await),
         Request::Refresh(name) => reply(async { management.operated().refresh(&name.key()?).await }.await),
         Request::KeyUsage { cursor, limit } => reply(management.key_usage(cursor.as_deref(), limit).await),
         Request::Reseal { cursor, limit } => reply(management.reseal(cursor.as_deref(), limit).await),

@@ -339,6 +339,53 @@ async fn links_and_events_are_had_beside_a_running_serve_and_without_one() {
     site.search_for_secrets();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn doctor_says_what_is_wrong_and_how_to_mend_it() {
+    let site = Site::new().await;
+    let (acme, authorization) = site.authorization("acme");
+    let instance = acme.instance_url();
+    site.done(&["connection", "import", "--tenant", "acme", "--instance-url", &instance], &authorization);
+    let doctor = ["doctor", "--tenant", "acme", "--json"];
+    let found = |text: &str, check: &str| -> (String, String) {
+        let line = text
+            .lines()
+            .find(|line| line.contains(&format!("\"check\":\"{check}\"")))
+            .unwrap_or_else(|| panic!("{check}: {text}"));
+        let finding: serde_json::Value = serde_json::from_str(line).unwrap();
+        (finding["verdict"].as_str().unwrap().to_owned(), finding["fix"].as_str().unwrap_or_default().to_owned())
+    };
+    for running in [false, true] {
+        let _serve = if running { Some(site.serve().await) } else { None };
+        let well = site.done(&doctor, "");
+        for check in ["configuration", "store", "status", "session", "api access", "limits"] {
+            assert_eq!(found(&well, check).0, "pass", "{check}: {well}");
+        }
+        if !running {
+            for check in ["login host", "clock", "apps.default"] {
+                assert_eq!(found(&well, check).0, "pass", "{check}: {well}");
+            }
+        }
+    }
+    assert_eq!(site.sim.spent_tokens_presented(), 0, "nothing was spent");
+
+    let ill = |site: &Site| {
+        let output = site.run(&doctor, "");
+        assert_eq!(code(&output), 1);
+        String::from_utf8(output.stdout).unwrap()
+    };
+    std::fs::write(site.path("secret"), "another").unwrap();
+    let (verdict, fix) = found(&ill(&site), "apps.default");
+    assert_eq!((verdict.as_str(), fix.contains("client_secret_file")), ("fail", true), "{fix}");
+    std::fs::write(site.path("secret"), &site.app.client_secret).unwrap();
+    site.sim.restrict_ip(&acme, Some(salesforce_sim::ApiFamily::Rest));
+    let (verdict, fix) = found(&ill(&site), "api access");
+    assert_eq!((verdict.as_str(), fix.contains("IP restriction")), ("fail", true), "{fix}");
+    site.sim.lift_ip_restriction(&acme);
+    std::fs::write(site.path("grant.keys"), "nonsense").unwrap();
+    assert_eq!(found(&ill(&site), "configuration").0, "fail");
+    site.search_for_secrets();
+}
+
 #[test]
 fn a_second_serve_on_one_file_is_told_so() {
     let site = Site::build();
