@@ -75,7 +75,8 @@ impl Management {
         Ok(AppView::of(&app))
     }
 
-    /// Takes a tenant's app in place of the one before. Connections that the one before could not earn tokens for try again.
+    /// Takes a tenant's app in place of the one before. It holds from the next exchange on; see
+    /// [`Management::try_new_app`].
     pub async fn put_app(&self, installation: &ConnectionKey, document: &AppDocument) -> Result<AppView, Refusal> {
         if !self.vault.has_grant_keys() {
             return Err(Refusal::NoGrantKeys);
@@ -85,7 +86,6 @@ impl Management {
         let sealed = OwnApp::seal(&app, &self.vault, tenant).map_err(|_| Refusal::NoGrantKeys)?;
         let name = OwnApp::document(tenant);
         self.store.put_document(&name, sealed.as_bytes(), DocumentWhen::Always, None).await?;
-        self.try_again(tenant).await?;
         Ok(AppView::of(&app))
     }
 
@@ -102,23 +102,23 @@ impl Management {
         if self.store.remove_document(&OwnApp::document(tenant), None).await? { Ok(()) } else { Err(Refusal::NoApp) }
     }
 
-    /// Has the misconfigured connections of a tenant's own app exchange now. One that works again is announced, which ends
-    /// every process's waiting; one that does not is tried again like every other.
-    async fn try_again(&self, tenant: &str) -> Result<(), Refusal> {
-        let stopped = self.under_own_app(tenant, |status| status == Status::Misconfigured).await?;
-        if stopped.is_empty() {
-            return Ok(());
-        }
-        let (exchanger, store) = (Arc::clone(&self.exchanger), Arc::clone(&self.store));
-        tokio::spawn(async move {
-            for key in stopped {
-                let Ok(Some(row)) = store.read(&key).await else { continue };
-                if let Err(error) = exchanger.obtain(&key, Want::Ahead(row.head.generation), None).await {
-                    tracing::info!(connection = %key, %error, "the tenant's new app did not mend the connection");
-                }
+    /// Has the connections exchange now that the app before could not earn tokens for. One that works again is announced,
+    /// which ends every process's waiting; one that does not is tried again like every other.
+    pub async fn try_new_app(&self, installation: &ConnectionKey) {
+        let misconfigured = |status| status == Status::Misconfigured;
+        let stopped = match self.under_own_app(installation.tenant(), misconfigured).await {
+            Ok(stopped) => stopped,
+            Err(error) => {
+                tracing::info!(%error, "what the new app might mend was not found out; it is tried again like the rest");
+                return;
             }
-        });
-        Ok(())
+        };
+        for key in stopped {
+            let Ok(Some(row)) = self.store.read(&key).await else { continue };
+            if let Err(error) = self.renew(&key, Want::Ahead(row.head.generation), None).await {
+                tracing::info!(connection = %key, %error, "the tenant's new app did not mend the connection");
+            }
+        }
     }
 
     async fn under_own_app(

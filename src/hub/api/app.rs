@@ -92,7 +92,11 @@ pub(super) async fn put(State(hub): State<Arc<Hub>>, about: About, body: Body) -
     let document = AppDocument::parse(&body.0).map_err(|fault| Problem::field(&fault.key, fault.why))?;
     let put = hub.management.put_app(&about.key, &document).await;
     hub.management.record(&about.actor, "app.put", &about.key, &put).await;
-    Ok(Json(put?.into()))
+    let view = put?;
+    // Nobody need wait for what it mends.
+    let (management, key) = (Arc::clone(&hub.management), about.key);
+    tokio::spawn(async move { management.try_new_app(&key).await });
+    Ok(Json(view.into()))
 }
 
 /// Show the app that the tenant brought: everything but its secrets.
