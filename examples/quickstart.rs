@@ -8,6 +8,8 @@
 mod call;
 #[path = "quickstart/check.rs"]
 mod check;
+#[path = "quickstart/connect.rs"]
+mod connect;
 #[path = "quickstart/demo.rs"]
 mod demo;
 
@@ -72,6 +74,7 @@ Orgpass is running, with two connections in an embedded store that goes when it 
 
   callers     {proxy}
   operators   {ops}      (/readyz, /metrics)
+  hub         {hub}
   {acme_key:<23}  ->  {acme_url}   a simulated org
   {globex_key:<23}  ->  {globex_url}   another one
 
@@ -80,6 +83,14 @@ None of these lines holds a credential. Ask each tenant's org for its accounts:
   {acme_call}
 
   {globex_call}
+
+Connect a third org yourself, in a browser. Log in as {newcomer_name} with the password {newcomer_password}:
+
+  {link}
+
+Then its calls go through too:
+
+  {newcomer_call}
 
 A client library that wants an access token is given the local token, which only names the connection:
 
@@ -96,8 +107,13 @@ What the orgs received, with the tokens that Orgpass put in (they are the simula
 
 Ctrl-C stops it. Each call writes a line below.
 ",
+        link = demo.link,
+        newcomer_name = demo.newcomer.username,
+        newcomer_password = demo.newcomer.password,
+        newcomer_call = demo.accounts_of_newcomer().curl(),
         proxy = demo.proxy_url(),
         ops = demo.ops_url(),
+        hub = demo.hub_url(),
         acme_key = acme.key.to_string(),
         acme_url = acme.org.instance_url(),
         globex_key = globex.key.to_string(),

@@ -176,6 +176,14 @@ impl<'a> Section<'a> {
         self.table.contains_key(key)
     }
 
+    /// A section below this one, if it is there.
+    pub fn take_table(&mut self, key: &'static str) -> Option<Table> {
+        match self.take(key)? {
+            Value::Table(table) => Some(table),
+            _ => self.wrong(key, "a section"),
+        }
+    }
+
     /// The sub-tables of this section by name, for sections such as `apps` whose keys are the user's own names.
     pub fn take_tables(&mut self) -> Vec<(String, Table)> {
         let mut tables = Vec::new();

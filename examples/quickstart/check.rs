@@ -4,7 +4,8 @@ use http::StatusCode;
 use salesforce_sim::RecordedRequest;
 
 use crate::call::{Call, Reply};
-use crate::demo::{Demo, Tenant};
+use crate::connect;
+use crate::demo::{Demo, NEWCOMERS_ACCOUNT, Tenant};
 
 /// Says what was found, and remembers whether it was right.
 #[derive(Default)]
@@ -29,6 +30,8 @@ pub(crate) async fn check(demo: &Demo) -> anyhow::Result<bool> {
     relayed(demo, acme, &demo.accounts_by_local_token(acme), &mut findings).await?;
     title(4, "Acme's session has ended, and the caller does not notice");
     replayed(demo, acme, &mut findings).await?;
+    title(5, "A third org is connected by a link, as a browser goes it");
+    connected(demo, &mut findings).await?;
 
     println!("\n{} of {} checks passed.", findings.right, findings.right + findings.wrong);
     Ok(findings.wrong == 0)
@@ -85,6 +88,20 @@ async fn replayed(demo: &Demo, tenant: &Tenant, findings: &mut Findings) -> anyh
     answered(tenant, &reply, findings);
     findings.expect(replay_header(&reply) == "done", "the response says that the call was replayed");
     findings.expect(demo.sim.spent_tokens_presented() == 0, "no refresh token was sent twice");
+    Ok(())
+}
+
+/// A link is gone through, and the org's calls go through at once.
+async fn connected(demo: &Demo, findings: &mut Findings) -> anyhow::Result<()> {
+    let call = demo.accounts_of_newcomer();
+    findings.expect(call.send().await?.status == StatusCode::FORBIDDEN, "before, its calls are refused");
+    let steps = connect::walk(&demo.link, &demo.newcomer.username).await?;
+    show("a browser opens the link", &steps);
+    let reply = call.send().await?;
+    show("the caller sends", &call.lines());
+    show("the caller gets", &[answer(&reply)]);
+    findings.expect(reply.status == StatusCode::OK, "the caller sees 200");
+    findings.expect(names(&reply) == [NEWCOMERS_ACCOUNT], "the answer is this org's account");
     Ok(())
 }
 

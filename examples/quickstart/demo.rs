@@ -8,10 +8,11 @@ use anyhow::{Context, anyhow, ensure};
 use orgpass::app::App;
 use orgpass::config::Config;
 use orgpass::connection::{ConnectionKey, LocalToken};
+use orgpass::management::links::LinkRequest;
 use orgpass::management::{ImportDocument, Imported};
 use orgpass::telemetry;
 use orgpass::vault::new_key_line;
-use salesforce_sim::{AppOptions, Org, OrgOptions, Simulator, Tokens};
+use salesforce_sim::{AppOptions, Org, OrgOptions, Simulator, Tokens, User};
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -20,6 +21,10 @@ use crate::call::Call;
 
 /// SELECT Name FROM Account
 const ACCOUNTS: &str = "/services/data/v67.0/query?q=SELECT+Name+FROM+Account";
+
+/// The tenant whose org is connected by the link.
+const NEWCOMER: &str = "initech";
+pub(crate) const NEWCOMERS_ACCOUNT: &str = "Printers Unlimited";
 
 /// Where Orgpass listens.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -35,6 +40,10 @@ pub(crate) struct Demo {
     pub(crate) sim: Simulator,
     pub(crate) acme: Tenant,
     pub(crate) globex: Tenant,
+    /// Who can connect a third org, which nobody has connected yet.
+    pub(crate) newcomer: User,
+    /// The address by which that is done.
+    pub(crate) link: String,
     orgpass: App,
     proxy: SocketAddr,
     _folder: TempDir,
@@ -54,11 +63,17 @@ impl Demo {
     /// Starts it all. Blocks; `runtime` is for what has to be awaited.
     pub(crate) fn start(runtime: &Runtime, ports: Ports) -> anyhow::Result<Self> {
         let sim = Simulator::start_on_thread(false);
-        let app = sim.create_app(AppOptions::default());
+        let hub = hub_port(ports)?;
+        let callback = format!("http://127.0.0.1:{hub}/oauth/callback");
+        let app = AppOptions { callback_urls: vec![callback], name: "Quickstart".to_owned(), ..AppOptions::default() };
+        let app = sim.create_app(app);
         let acme = Tenant::new(&sim, &app, ("acme", None), "Rocket Skates Ltd")?;
         let globex = Tenant::new(&sim, &app, ("globex", Some("u-17")), "Weather Machines Inc")?;
+        let initech = sim.create_org(OrgOptions { name: NEWCOMER.to_owned(), ..OrgOptions::default() });
+        sim.insert(&initech, "Account", json!({ "Name": NEWCOMERS_ACCOUNT }));
+        let newcomer = sim.create_user(&initech, &format!("ana@{NEWCOMER}.example"));
         let folder = tempfile::tempdir().context("no temporary folder can be made")?;
-        let config = configure(folder.path(), &sim, &app, ports)?;
+        let config = configure(folder.path(), &sim, &app, ports, hub)?;
         if ports == Ports::Usual {
             telemetry::init(&config.log, std::io::stderr);
         }
@@ -67,7 +82,9 @@ impl Demo {
         for tenant in [&acme, &globex] {
             runtime.block_on(import(&orgpass, tenant, &sim.url()))?;
         }
-        Ok(Self { sim, acme, globex, orgpass, proxy, _folder: folder })
+        let key = ConnectionKey::parse(NEWCOMER, None)?;
+        let minted = runtime.block_on(orgpass.engine().management.mint_link(&key, &LinkRequest::default()))?;
+        Ok(Self { sim, acme, globex, newcomer, link: minted.url, orgpass, proxy, _folder: folder })
     }
 
     /// Hears when it is asked to stop.
@@ -86,6 +103,15 @@ impl Demo {
 
     pub(crate) fn ops_url(&self) -> String {
         format!("http://{}", self.orgpass.ops_address())
+    }
+
+    pub(crate) fn hub_url(&self) -> String {
+        self.orgpass.hub_address().map_or_else(String::new, |hub| format!("http://{hub}"))
+    }
+
+    /// A caller asks for the accounts of the org that is connected by the link.
+    pub(crate) fn accounts_of_newcomer(&self) -> Call {
+        Call::get(self.proxy, ACCOUNTS).header("Orgpass-Tenant", NEWCOMER)
     }
 
     /// A caller asks for the tenant's accounts, tagging the call with headers.
@@ -130,7 +156,13 @@ impl Tenant {
 }
 
 /// Writes keys, the app's secret and nothing else; the rest of the configuration is as small as a real one.
-fn configure(folder: &Path, sim: &Simulator, app: &salesforce_sim::App, ports: Ports) -> anyhow::Result<Config> {
+fn configure(
+    folder: &Path,
+    sim: &Simulator,
+    app: &salesforce_sim::App,
+    ports: Ports,
+    hub: u16,
+) -> anyhow::Result<Config> {
     for name in ["session.keys", "grant.keys"] {
         write_private(&folder.join(name), &new_key_line())?;
     }
@@ -145,6 +177,9 @@ fn configure(folder: &Path, sim: &Simulator, app: &salesforce_sim::App, ports: P
         listen = "127.0.0.1:{proxy}"
         [ops]
         listen = "127.0.0.1:{ops}"
+        [hub]
+        listen = "127.0.0.1:{hub}"
+        link_life = "1day"
         [vault]
         session_keys_file = "session.keys"
         grant_keys_file = "grant.keys"
@@ -152,6 +187,9 @@ fn configure(folder: &Path, sim: &Simulator, app: &salesforce_sim::App, ports: P
         client_id = "{client_id}"
         client_secret_file = "client-secret"
         login_url = "{login_url}"
+        sandbox_login_url = "{sandbox_login_url}"
+        scopes = ["api", "refresh_token"]
+        display_name = "Quickstart"
         [salesforce]
         trusted_hosts = ["127.0.0.1"]
         [log]
@@ -160,6 +198,7 @@ fn configure(folder: &Path, sim: &Simulator, app: &salesforce_sim::App, ports: P
         "#,
         client_id = app.client_id,
         login_url = sim.url(),
+        sandbox_login_url = sim.sandbox_url(),
     );
     Ok(Config::from_toml(&text, folder)?)
 }
@@ -174,6 +213,13 @@ fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
 /// Orgpass itself would share the port with another Orgpass, as its workers do with each other.
 fn port_or_free(port: u16) -> u16 {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_or(0, |_| port)
+}
+
+/// The hub's own port must be known beforehand: it is part of the app's callback URL.
+fn hub_port(ports: Ports) -> anyhow::Result<u16> {
+    let usual = if ports == Ports::Usual { port_or_free(8182) } else { 0 };
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, usual)).context("there is no free port")?;
+    Ok(listener.local_addr()?.port())
 }
 
 /// Makes a connection of what Salesforce issued, as `orgpass connection import` does.

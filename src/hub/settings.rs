@@ -85,15 +85,8 @@ impl Settings {
     /// Takes the keys of `[hub]`.
     pub fn read(mut section: Section<'_>, trusted: &TrustedHosts) -> Self {
         let default = Self::default();
-        let mut webhooks = Vec::new();
-        for (name, table) in section.take_tables() {
-            let below = section.sub(&name, table);
-            if name == "webhooks" {
-                webhooks = Webhook::read_all(below, trusted);
-            } else {
-                section.fault(&name, "is not a section of [hub]; there is [hub.webhooks.NAME]");
-            }
-        }
+        let webhooks = section.take_table("webhooks").unwrap_or_default();
+        let webhooks = Webhook::read_all(section.sub("webhooks", webhooks), trusted);
         let shortest = Duration::from_millis(100);
         let api_tokens_file = section.file("api_tokens_file");
         if let Some(Err(error)) = api_tokens_file.as_deref().map(ApiTokens::open) {

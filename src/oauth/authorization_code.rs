@@ -60,13 +60,14 @@ pub struct Authorization<'a> {
     pub state: &'a str,
     /// [`CodeVerifier::challenge`].
     pub challenge: &'a str,
+    /// Whether Salesforce asks who it is even if somebody is logged in.
+    pub login_anew: bool,
     /// Comes back inside the id token, if `openid` is asked for.
     pub nonce: Option<&'a str>,
 }
 
 impl Authorization<'_> {
-    /// Where to send the browser. `prompt=login` makes Salesforce ask who it is even if somebody is logged in: an admin with
-    /// several orgs would else connect whichever was open last.
+    /// Where to send the browser.
     pub fn url(&self) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
         query
@@ -75,8 +76,10 @@ impl Authorization<'_> {
             .append_pair("redirect_uri", self.redirect_uri)
             .append_pair("state", self.state)
             .append_pair("code_challenge", self.challenge)
-            .append_pair("code_challenge_method", "S256")
-            .append_pair("prompt", "login consent");
+            .append_pair("code_challenge_method", "S256");
+        if self.login_anew {
+            query.append_pair("prompt", "login");
+        }
         if !self.scopes.is_empty() {
             query.append_pair("scope", &self.scopes.to_string());
         }

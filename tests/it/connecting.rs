@@ -223,6 +223,7 @@ async fn a_reconnect_keeps_to_its_org_and_replaces_the_authorization() {
     let before = world.orgpass().engine().management.show(&key).await.unwrap();
     let wrong = connected("ana@globex.example").await;
     assert_eq!(wrong.status, 400);
+    assert!(wrong.shows("Try again"));
     assert!(wrong.shows("That is another org") && wrong.shows(acme.org_id()), "{}", wrong.text());
     let after = world.orgpass().engine().management.show(&key).await.unwrap();
     assert_eq!(after.line.generation, before.line.generation, "nothing was changed");

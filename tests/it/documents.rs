@@ -5,3 +5,4 @@ mod configuration;
 mod links;
 mod metrics;
 mod redis_rights;
+mod salesforce;

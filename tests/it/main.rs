@@ -10,6 +10,7 @@ mod bodies;
 mod caller;
 mod chaos;
 mod connecting;
+mod delivering;
 mod documents;
 mod exchanging;
 mod fencing;

@@ -1,6 +1,11 @@
 //! Tests that need a program nobody here wrote: a browser, an OAuth server, an API tester. `scripts/peers` installs
 //! them; their scripts and lists are in `tests/peers/`.
 
+mod browser;
+mod oidc;
+mod schemathesis;
+mod webhooks;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 

@@ -229,11 +229,13 @@ impl World {
             client_id = "{}"
             client_secret_file = "client-secret"
             login_url = "{}"
+            sandbox_login_url = "{}"
             [salesforce]
             trusted_hosts = ["127.0.0.1"]
             "#,
             app.client_id,
-            sim.url()
+            sim.url(),
+            sim.sandbox_url()
         );
         let mut table: toml::Table = text.parse().unwrap();
         merge(&mut table, more.parse().unwrap());

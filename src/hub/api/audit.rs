@@ -49,7 +49,7 @@ pub(super) struct Entry {
 
 /// A page of the trail.
 #[derive(Serialize, ToSchema)]
-pub(super) struct Page {
+pub(super) struct AuditPage {
     /// The entries, oldest first.
     entries: Vec<Entry>,
     /// What to name as `after` for what follows; left out if there was nothing.
@@ -59,12 +59,12 @@ pub(super) struct Page {
 
 /// Read the audit trail: who changed what, when, and what came of it.
 #[utoipa::path(get, path = "/v1/audit", operation_id = "audit_list", params(Which),
-    responses((status = 200, body = Page), Problems))]
+    responses((status = 200, body = AuditPage), Problems))]
 pub(super) async fn list(
     State(hub): State<Arc<Hub>>,
     Caller(token): Caller,
     Asked(which): Asked<Which>,
-) -> Result<Json<Page>, Problem> {
+) -> Result<Json<AuditPage>, Problem> {
     let limit = which.limit.unwrap_or(USUAL_PAGE);
     if !(1..=1000).contains(&limit) {
         return Err(Problem::field("limit", "must be from 1 to 1000"));
@@ -80,5 +80,5 @@ pub(super) async fn list(
         user: audited.user,
         outcome: audited.outcome,
     });
-    Ok(Json(Page { entries: entries.collect(), next: found.next }))
+    Ok(Json(AuditPage { entries: entries.collect(), next: found.next }))
 }

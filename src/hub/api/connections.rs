@@ -36,7 +36,7 @@ pub(super) struct Which {
 
 /// A page of connections.
 #[derive(Serialize, ToSchema)]
-pub(super) struct Page {
+pub(super) struct ConnectionPage {
     /// The connections.
     connections: Vec<ConnectionSummary>,
     /// The cursor of the next page; left out after the last.
@@ -46,12 +46,12 @@ pub(super) struct Page {
 
 /// List connections.
 #[utoipa::path(get, path = "/v1/connections", operation_id = "connections_list", params(Which),
-    responses((status = 200, body = Page), Problems))]
+    responses((status = 200, body = ConnectionPage), Problems))]
 pub(super) async fn list(
     State(hub): State<Arc<Hub>>,
     Caller(token): Caller,
     Asked(which): Asked<Which>,
-) -> Result<Json<Page>, Problem> {
+) -> Result<Json<ConnectionPage>, Problem> {
     let status = which.status.as_deref().map(parse_status).transpose()?;
     if let Some(tenant) = &which.tenant {
         parse_name(tenant.as_bytes()).map_err(|error| Problem::field("tenant", error.to_string()))?;
@@ -68,7 +68,7 @@ pub(super) async fn list(
         .connections
         .iter()
         .filter(|line| token.covers(&line.tenant) && status.is_none_or(|status| status == line.status));
-    Ok(Json(Page { connections: shown.map(ConnectionSummary::from).collect(), next: page.next }))
+    Ok(Json(ConnectionPage { connections: shown.map(ConnectionSummary::from).collect(), next: page.next }))
 }
 
 fn parse_status(text: &str) -> Result<Status, Problem> {

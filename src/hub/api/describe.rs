@@ -6,11 +6,16 @@ use http::header::CONTENT_TYPE;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 
+use super::problem::FieldFault;
+
 #[derive(OpenApi)]
-#[openapi(info(
-    title = "Orgpass management API",
-    description = "Connects customers' Salesforce orgs, and says how each connection is. No route returns a token."
-))]
+#[openapi(
+    info(
+        title = "Orgpass management API",
+        description = "Connects customers' Salesforce orgs, and says how each connection is. No route returns a token."
+    ),
+    components(schemas(FieldFault))
+)]
 struct Head;
 
 /// Title, version, and that every route wants an API token.

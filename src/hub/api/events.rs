@@ -72,7 +72,7 @@ pub(in crate::hub) struct ConnectionState {
 
 /// A page of events.
 #[derive(Serialize, ToSchema)]
-pub(super) struct Page {
+pub(super) struct EventPage {
     /// The events, oldest first.
     events: Vec<Event>,
     /// What to name as `after` for what follows; left out if there was nothing.
@@ -83,7 +83,7 @@ pub(super) struct Page {
 /// Read events. With `Accept: text/event-stream` they go on coming as server-sent events; `Last-Event-ID` says where to go
 /// on.
 #[utoipa::path(get, path = "/v1/events", operation_id = "events_list", params(Which),
-    responses((status = 200, body = Page), Problems))]
+    responses((status = 200, body = EventPage), Problems))]
 pub(super) async fn list(
     State(hub): State<Arc<Hub>>,
     Caller(token): Caller,
@@ -105,7 +105,7 @@ pub(super) async fn list(
     let found = hub.store.events(which.after.as_deref(), limit).await.map_err(Refusal::from)?;
     let next = found.last().map(|event| event.id.clone());
     let events = found.into_iter().filter(|event| token.covers(event.key.tenant())).map(Event::from).collect();
-    Ok(Json(Page { events, next }).into_response())
+    Ok(Json(EventPage { events, next }).into_response())
 }
 
 impl From<store::Event> for Event {

@@ -10,6 +10,7 @@ use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 
 use super::{Browser, go};
+use crate::connection::Cause;
 use crate::hub::Hub;
 use crate::hub::pages::{Failure, Html, LinkPage, ScopeView};
 use crate::management::links::{Ending, Flow, HeldLink, Link, LinkFault, LinkId, Stage, unix_now};
@@ -135,6 +136,8 @@ impl Hub {
             scopes: &held.link.asked,
             state: &state,
             challenge: &verifier.challenge(),
+            // Who was logged in to another org would come back from there again.
+            login_anew: matches!(held.link.stage, Stage::Open(Some(Ending::Failed(Cause::OrgMismatch)))),
             nonce: held.link.asked.contains("openid").then_some(nonce.as_str()),
         }
         .url();

@@ -12,6 +12,7 @@ class OrgpassConnect extends HTMLElement {
   #window = null;
   #timer = null;
   #link = null;
+  #failed = false;
 
   connectedCallback() {
     if (this.#button) return;
@@ -41,6 +42,7 @@ class OrgpassConnect extends HTMLElement {
     if (this.#window) this.#window.location = this.#link;
     else location.assign(this.#link);
     this.#button.disabled = true;
+    this.#failed = false;
     clearInterval(this.#timer);
     this.#timer = setInterval(() => this.#look(), POLL_MS);
   }
@@ -53,7 +55,12 @@ class OrgpassConnect extends HTMLElement {
 
   #heard = (event) => {
     const known = this.#link && event.origin === this.#link.origin && event.data?.source === "orgpass";
-    if (known) this.#end(event.data.status);
+    if (!known) return;
+    // The person can try again in the same window.
+    if (event.data.status === "failed" && this.#timer) {
+      this.#failed = true;
+      this.#tell("failed");
+    } else this.#end(event.data.status);
   };
 
   // The window may have lost its opener on the way through Salesforce, so the hub is asked as well.
@@ -66,7 +73,7 @@ class OrgpassConnect extends HTMLElement {
       // The hub may not allow this page to ask; then the message or the closed window tells.
     }
     if (status !== "waiting") this.#end(status === "expired" ? "failed" : status);
-    else if (closed) this.#end("cancelled");
+    else if (closed) this.#end(this.#failed ? "closed" : "cancelled");
   }
 
   #end(status, detail = null) {
@@ -74,6 +81,11 @@ class OrgpassConnect extends HTMLElement {
     clearInterval(this.#timer);
     this.#timer = null;
     this.#button.disabled = false;
+    if (status === "connected" || status === "cancelled") this.#window?.close();
+    if (status !== "closed") this.#tell(status, detail);
+  }
+
+  #tell(status, detail = null) {
     this.dispatchEvent(new CustomEvent(status, { bubbles: true, detail }));
   }
 }

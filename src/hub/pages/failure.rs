@@ -143,14 +143,17 @@ impl Failure {
                 YOU,
                 "Allow cookies for this site, open the link again, and press the button there.",
             ),
-            Self::AnotherOrg { .. } => {
-                ("That is another org", "", YOU, "Log out of Salesforce, try again, and log in to the right org.")
-            }
+            Self::AnotherOrg { .. } => (
+                "That is another org",
+                "",
+                YOU,
+                "Try again, and log in to the right org. Salesforce will ask you who you are.",
+            ),
             Self::AnotherUser => (
                 "That is another user",
                 "The connection belongs to another Salesforce user of this org. Nothing was changed.",
                 YOU,
-                "Log out of Salesforce, try again, and log in as the same user as before.",
+                "Try again, and log in as the same user as before. Salesforce will ask you who you are.",
             ),
             Self::InstallationNeeded => (
                 "Your company comes first",

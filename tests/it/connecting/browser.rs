@@ -64,7 +64,7 @@ impl Browser {
     /// Allows at Salesforce, and gives the address that the browser is sent back to.
     pub async fn consent(&mut self, asked: &str, username: &str) -> String {
         let user: String = form_urlencoded::byte_serialize(username.as_bytes()).collect();
-        self.at_salesforce(&format!("{asked}&login_hint={user}")).await
+        self.at_salesforce(&format!("{asked}&sim_allow={user}")).await
     }
 
     /// Allows at Salesforce, and comes back.
@@ -75,7 +75,7 @@ impl Browser {
 
     /// Presses "Deny" at Salesforce, and comes back.
     pub async fn deny(&mut self, asked: &str) -> Reply {
-        let callback = self.at_salesforce(&format!("{asked}&sim_denied=1")).await;
+        let callback = self.at_salesforce(&format!("{asked}&sim_deny=1")).await;
         self.follow(&callback).await
     }
 

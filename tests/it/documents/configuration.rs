@@ -49,6 +49,8 @@ fn provide(table: &mut Table, folder: &Path, root: &str) {
                 let content = match key.as_str() {
                     "ca_file" => root.to_owned(),
                     "private_key_file" => salesforce_sim::AppKey::first().private_key.to_owned(),
+                    "api_tokens_file" => format!("backend {}", "x".repeat(32)),
+                    "secret_file" => crate::delivering::SECRET.to_owned(),
                     key if key.contains("keys") => new_key_line().to_string(),
                     _ => "a secret".to_owned(),
                 };

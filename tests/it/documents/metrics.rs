@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use salesforce_sim::{Effect, Fault};
 
+use crate::delivering::receiver::Receiver;
+use crate::delivering::{section, until_known};
 use crate::world::{Options, World, eventually, series};
 
 const LIMITS: &str = "/services/data/v67.0/limits";
@@ -54,8 +56,11 @@ fn served(text: &str) -> Known {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_metric_is_documented_and_every_documented_metric_is_served() {
-    let world = World::configured("[hub]\ncheck_every = \"500ms\"").await;
+    let receiver = Receiver::start().await;
+    let world = World::configured(&format!("[hub]\ncheck_every = \"500ms\"\n{}", section(&receiver))).await;
+    until_known(&world).await;
     let acme = world.connect("acme", None).await;
+    receiver.until_told(1).await;
     world.until_metric("orgpass_stored_connections{cause=\"none\",status=\"active\"}", 1.0).await;
     let checked = || world.metric("orgpass_checks_total{result=\"alive\"}");
     eventually("a look of the monitor", async || checked().await > 0.0).await;

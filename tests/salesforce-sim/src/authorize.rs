@@ -1,139 +1,129 @@
-//! `/services/oauth2/authorize`: the consent that a browser would give. With `login_hint` naming a user
-//! the answer is that user's approval at once; without, a page offers each user of the org, and denial.
+//! `/services/oauth2/authorize`: judges what an app asks for, and sends its user on to log in and to allow or deny it.
+//! For tests without a browser, `sim_allow` with a user name and `sim_deny` answer in the user's place.
 
-use http::StatusCode;
-use http::header::LOCATION;
 use url::form_urlencoded;
 
 use crate::answer::Answer;
+use crate::approval;
 use crate::call::Call;
+use crate::login;
 use crate::oauth_error::OauthError;
-use crate::state::codes::Code;
+use crate::page::error_page;
+use crate::state::asks::{Ask, Callback, Purpose};
 use crate::stop::Stop;
 use crate::upload::Upload;
 
-/// The query parameter by which the consent page says that the user pressed "Deny".
-const DENIED: &str = "sim_denied";
+const ALLOW: &str = "sim_allow";
+const DENY: &str = "sim_deny";
 
 pub(crate) async fn answer(call: &Call, upload: Upload) -> Result<Answer, Stop> {
     upload.drain().await?;
     let client_id = call.parameter("client_id").unwrap_or_default();
     let redirect_uri = call.parameter("redirect_uri").unwrap_or_default();
     // Neither of these may be told to a callback that is not known to be the app's.
-    let refusal = {
-        let world = call.shared.world();
-        match world.apps.get(&*client_id) {
-            None => Some(OauthError::UNKNOWN_CLIENT),
-            Some(app) => {
-                let known = app.options.callback_urls.contains(&redirect_uri.to_string());
-                (!known).then_some(OauthError::REDIRECT_MISMATCH)
-            }
+    let refusal = match call.shared.world().apps.get(&*client_id) {
+        None => Some(OauthError::UNKNOWN_CLIENT),
+        Some(_) if redirect_uri.is_empty() => Some(OauthError::REDIRECT_MISSING),
+        Some(app) if !app.options.callback_urls.iter().any(|known| *known == redirect_uri) => {
+            Some(OauthError::REDIRECT_MISMATCH)
         }
+        Some(_) => None,
     };
-    if let Some(refusal) = refusal {
-        return Ok(error_page(refusal));
+    if let Some(OauthError { error, description }) = refusal {
+        return Ok(error_page(error, description));
     }
-    Ok(match consent(call, &client_id, &redirect_uri) {
-        Ok(Consent::Code(code)) => back(call, &redirect_uri, &[("code", &code)]),
-        Ok(Consent::Ask) => page(call),
-        Err(refused) => {
-            back(call, &redirect_uri, &[("error", refused.error), ("error_description", refused.description)])
+    let callback = Callback {
+        redirect_uri: redirect_uri.into_owned(),
+        state: call.parameter("state").map(std::borrow::Cow::into_owned),
+        challenge: call.parameter("code_challenge").map(std::borrow::Cow::into_owned),
+        nonce: call.parameter("nonce").map(std::borrow::Cow::into_owned),
+    };
+    if let Some(scripted) = call.shared.world().scripted_refusal(&client_id, None) {
+        return Ok(refuse(&callback, &scripted.error, &scripted.description));
+    }
+    Ok(match judge(call, &client_id, &callback) {
+        Ok(scope) => {
+            let client_id = client_id.into_owned();
+            begin(call, Ask { client_id, scope, purpose: Purpose::Callback(callback.clone()) }, &callback)
         }
+        Err(refused) => refuse(&callback, refused.error, refused.description),
     })
 }
 
-enum Consent {
-    Code(String),
-    Ask,
-}
-
-fn consent(call: &Call, client_id: &str, redirect_uri: &str) -> Result<Consent, OauthError> {
+/// The scopes that may be granted.
+fn judge(call: &Call, client_id: &str, callback: &Callback) -> Result<String, OauthError> {
     if call.parameter("response_type").as_deref() != Some("code") {
         return Err(OauthError::UNSUPPORTED_RESPONSE);
     }
-    let challenge = challenge(call)?;
-    let mut world = call.shared.world();
-    let app = &world.apps[client_id];
-    if app.options.pkce_required && challenge.is_none() {
-        return Err(OauthError::NO_CHALLENGE);
-    }
-    let scope = app.grant_scopes(call.parameter("scope").as_deref())?;
-    if call.parameter(DENIED).is_some() {
-        return Err(OauthError::DENIED);
-    }
-    let Some(username) = call.parameter("login_hint") else {
-        return Ok(Consent::Ask);
-    };
-    let user = world.users.iter().find(|(_, user)| {
-        user.active && user.username == username && call.org_id().is_none_or(|org_id| org_id == user.org_id)
-    });
-    let Some((user_id, _)) = user else {
-        return Ok(Consent::Ask);
-    };
-    let code = Code {
-        client_id: client_id.to_owned(),
-        user_id: user_id.clone(),
-        redirect_uri: redirect_uri.to_owned(),
-        scope,
-        challenge,
-        issued: call.shared.now(),
-    };
-    Ok(Consent::Code(world.issue_code(code)))
-}
-
-fn challenge(call: &Call) -> Result<Option<String>, OauthError> {
     // S256 is the default: clients that name no method work.
     let method = call.parameter("code_challenge_method");
-    let known = method.is_none_or(|method| method == "S256");
-    match call.parameter("code_challenge") {
-        None => Ok(None),
-        Some(challenge) if known && challenge.len() == 43 => Ok(Some(challenge.into_owned())),
-        Some(_) => Err(OauthError::BAD_CHALLENGE),
+    let is_known = method.is_none_or(|method| method == "S256");
+    let world = call.shared.world();
+    let app = &world.apps[client_id];
+    match &callback.challenge {
+        None if app.options.pkce_required => return Err(OauthError::NO_CHALLENGE),
+        Some(challenge) if !is_known || challenge.len() != 43 => return Err(OauthError::BAD_CHALLENGE),
+        _ => {}
     }
+    app.grant_scopes(call.parameter("scope").as_deref())
+}
+
+fn begin(call: &Call, ask: Ask, callback: &Callback) -> Answer {
+    if call.parameter(DENY).is_some() {
+        let OauthError { error, description } = OauthError::DENIED;
+        return refuse(callback, error, description);
+    }
+    if let Some(username) = call.parameter(ALLOW) {
+        return allow_at_once(call, &ask, callback, &username);
+    }
+    let prompts = |word: &str| call.parameter("prompt").is_some_and(|given| given.split(' ').any(|one| one == word));
+    let hint = call.parameter("login_hint");
+    let user = login::user(call).filter(|_| !prompts("login") && !prompts("select_account"));
+    if call.parameter("immediate").as_deref() == Some("true") {
+        let approved = user.filter(|user_id| call.shared.world().is_approved(&ask.client_id, user_id));
+        return match approved {
+            Some(user_id) => allow(call, &ask, callback, &user_id),
+            None => refuse(callback, OauthError::NO_SESSION.error, OauthError::NO_SESSION.description),
+        };
+    }
+    let page = approval::page_of(&call.shared.world().ask(ask));
+    match user {
+        Some(_) => login::see(&page),
+        None => login::first(&page, hint.as_deref()),
+    }
+}
+
+fn allow_at_once(call: &Call, ask: &Ask, callback: &Callback, username: &str) -> Answer {
+    let user_id = call.shared.world().user_at(&call.site, username).map(str::to_owned);
+    match user_id {
+        Some(user_id) => allow(call, ask, callback, &user_id),
+        None => error_page("sim_allow", "no such user logs in here"),
+    }
+}
+
+/// Sends a user's approval back to the app, or what is scripted to come of it.
+pub(crate) fn allow(call: &Call, ask: &Ask, callback: &Callback, user_id: &str) -> Answer {
+    let now = call.shared.now();
+    let mut world = call.shared.world();
+    if let Some(scripted) = world.scripted_refusal(&ask.client_id, Some(user_id)) {
+        return refuse(callback, &scripted.error, &scripted.description);
+    }
+    let code = world.code_for(now, &ask.client_id, &ask.scope, user_id, callback);
+    back(callback, &[("code", &code)])
+}
+
+/// Sends a refusal back to the app.
+pub(crate) fn refuse(callback: &Callback, error: &str, description: &str) -> Answer {
+    back(callback, &[("error", error), ("error_description", description)])
 }
 
 /// A redirect to the callback, with `state` as it came.
-fn back(call: &Call, redirect_uri: &str, result: &[(&str, &str)]) -> Answer {
+fn back(callback: &Callback, result: &[(&str, &str)]) -> Answer {
     let mut query = form_urlencoded::Serializer::new(String::new());
     query.extend_pairs(result);
-    if let Some(state) = call.parameter("state") {
-        query.append_pair("state", &state);
+    if let Some(state) = &callback.state {
+        query.append_pair("state", state);
     }
-    let joint = if redirect_uri.contains('?') { '&' } else { '?' };
-    let location = format!("{redirect_uri}{joint}{}", query.finish());
-    Answer::empty(StatusCode::FOUND).with(LOCATION, &location)
-}
-
-fn page(call: &Call) -> Answer {
-    let world = call.shared.world();
-    let users =
-        world.users.values().filter(|user| user.active && call.org_id().is_none_or(|org_id| org_id == user.org_id));
-    let query = escape(call.query());
-    let mut links: Vec<String> = users
-        .map(|user| {
-            let name: String = form_urlencoded::byte_serialize(user.username.as_bytes()).collect();
-            let shown = escape(&user.username);
-            format!("<li><a href=\"?{query}&amp;login_hint={name}\">Allow as {shown}</a></li>")
-        })
-        .collect();
-    links.sort();
-    let links = links.concat();
-    Answer::html(
-        StatusCode::OK,
-        format!(
-            "<html><head><title>Allow Access?</title></head><body><h1>Allow Access?</h1><ul>{links}</ul><p><a href=\"?{query}&amp;{DENIED}=1\">Deny</a></p></body></html>"
-        ),
-    )
-}
-
-fn error_page(refused: OauthError) -> Answer {
-    let OauthError { error, description } = refused;
-    Answer::html(
-        StatusCode::BAD_REQUEST,
-        format!("<html><body><p>error={error}&amp;error_description={description}</p></body></html>"),
-    )
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;")
+    let joint = if callback.redirect_uri.contains('?') { '&' } else { '?' };
+    login::see(&format!("{}{joint}{}", callback.redirect_uri, query.finish()))
 }

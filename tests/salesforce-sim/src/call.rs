@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use http::header::{AUTHORIZATION, CONTENT_ENCODING, TRANSFER_ENCODING};
+use http::header::{AUTHORIZATION, CONTENT_ENCODING, COOKIE, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::{HeaderMap, Method};
 use hyper::body::Incoming;
@@ -45,7 +45,7 @@ impl Call {
     pub(crate) fn arrived(shared: Arc<Shared>, site: Site, parts: Parts, incoming: Incoming) -> (Self, Upload) {
         let arrival = Arrival {
             org: match &site {
-                Site::Login => None,
+                Site::Login(_) => None,
                 Site::Org { org_id, .. } => Some(org_id),
             },
             method: &parts.method,
@@ -63,7 +63,7 @@ impl Call {
 
     pub(crate) fn org_id(&self) -> Option<&str> {
         match &self.site {
-            Site::Login => None,
+            Site::Login(_) => None,
             Site::Org { org_id, .. } => Some(org_id),
         }
     }
@@ -90,6 +90,13 @@ impl Call {
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.parts.headers.get(name)?.to_str().ok()
+    }
+
+    /// The value of a cookie.
+    pub(crate) fn cookie(&self, name: &str) -> Option<&str> {
+        let sent = self.parts.headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let mut cookies = sent.flat_map(|value| value.split(';')).filter_map(|cookie| cookie.trim().split_once('='));
+        cookies.find(|(known, _)| *known == name).map(|(_, value)| value)
     }
 
     /// The first value of a query parameter.

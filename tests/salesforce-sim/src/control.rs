@@ -77,6 +77,7 @@ fn clear(shared: &Shared, name: &str) -> Result<Value, Refusal> {
     match name {
         "requests" => shared.record.clear(),
         "faults" => shared.faults.clear(),
+        "refuse-authorize" => shared.world().refusals.clear(),
         _ => return Err(unknown(name)),
     }
     Ok(json!({}))

@@ -6,11 +6,13 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 use tokio::sync::mpsc::UnboundedSender;
 
+use crate::state::orgs::OrgKind;
+
 /// Who answers at a listener.
 #[derive(Clone, Debug)]
 pub(crate) enum Site {
-    /// `login.salesforce.com` and `test.salesforce.com`: no data.
-    Login,
+    /// `login.salesforce.com` or `test.salesforce.com`: no data.
+    Login(OrgKind),
     /// The host of an org, or one it has moved away from.
     Org { org_id: String, door: u16 },
 }

@@ -67,6 +67,12 @@ pub(crate) fn authorization_code() -> String {
     format!("aPrx{}==", random_text(60))
 }
 
+/// What a person types in the device flow: eight capitals and digits.
+pub(crate) fn user_code() -> String {
+    const ALPHABET: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+    random::<8>().iter().map(|byte| ALPHABET[usize::from(byte & 31)] as char).collect()
+}
+
 pub(crate) fn client_id() -> String {
     format!("3MVG9{}", random_text(80))
 }

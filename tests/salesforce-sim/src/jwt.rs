@@ -3,6 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::rand::SystemRandom;
+use ring::rsa::PublicKeyComponents;
 use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -11,17 +12,30 @@ use serde_json::Value;
 
 use crate::app_key::AppKey;
 
+/// The name of the simulator's own key.
+pub(crate) const KEY_ID: &str = "1";
+
 /// A token signed with RS256, by a key of the simulator's own.
 pub(crate) fn signed(header: &Value, claims: &Value) -> String {
     let part = |json: &Value| URL_SAFE_NO_PAD.encode(json.to_string());
     let text = format!("{}.{}", part(header), part(claims));
-    let key =
-        PrivateKeyDer::from_pem_slice(AppKey::other().private_key.as_bytes()).expect("the key is fixed and valid");
-    let key = RsaKeyPair::from_pkcs8(key.secret_der()).expect("the key is fixed and valid");
+    let key = own_key();
     let mut signature = vec![0; key.public().modulus_len()];
     key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), text.as_bytes(), &mut signature)
         .expect("the system gives random bytes");
     format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature))
+}
+
+/// Modulus and exponent of the key that signs here, as big-endian numbers.
+pub(crate) fn public_key() -> (Vec<u8>, Vec<u8>) {
+    let PublicKeyComponents { n, e } = own_key().public().into();
+    (n, e)
+}
+
+fn own_key() -> RsaKeyPair {
+    let key =
+        PrivateKeyDer::from_pem_slice(AppKey::other().private_key.as_bytes()).expect("the key is fixed and valid");
+    RsaKeyPair::from_pkcs8(key.secret_der()).expect("the key is fixed and valid")
 }
 
 /// A token that has been taken apart and not yet believed.

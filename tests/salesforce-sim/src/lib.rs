@@ -18,10 +18,15 @@ mod faults;
 mod record;
 mod service;
 
+mod approval;
 mod authorize;
+mod device;
 mod identity;
 mod introspect;
+mod login;
 mod oauth_error;
+mod openid;
+mod page;
 mod revoke;
 mod token_endpoint;
 

@@ -65,6 +65,7 @@ fn run(arguments: &Arguments) -> std::io::Result<()> {
         let place = json!({
             "addr": sim.addr().to_string(),
             "url": sim.url(),
+            "sandbox_url": sim.sandbox_url(),
             "control": format!("{}/__sim/", sim.url()),
             "ca_pem": arguments.tls.then(|| sim.ca_pem()),
         });

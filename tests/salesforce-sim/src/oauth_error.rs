@@ -21,6 +21,7 @@ impl OauthError {
     pub(crate) const WRONG_SECRET: Self = refusal("invalid_client", "invalid client credentials");
     pub(crate) const REDIRECT_MISMATCH: Self =
         refusal("redirect_uri_mismatch", "redirect_uri must match configuration");
+    pub(crate) const REDIRECT_MISSING: Self = refusal("redirect_uri_missing", "redirect_uri not provided");
     pub(crate) const INVALID_SCOPE: Self = refusal("invalid_scope", "the requested scope is not allowed");
     pub(crate) const NO_CHALLENGE: Self = refusal("invalid_request", "missing required code challenge");
     pub(crate) const BAD_CHALLENGE: Self = refusal("invalid_request", "invalid code challenge");
@@ -38,5 +39,9 @@ impl OauthError {
     pub(crate) const FLOW_OFF: Self = refusal("invalid_grant", "client credentials flow not enabled");
     pub(crate) const NO_RUN_AS: Self = refusal("invalid_grant", "no client credentials user enabled");
     pub(crate) const NO_SCOPES: Self = refusal("invalid_scope", "no valid scopes defined");
+    pub(crate) const NO_SESSION: Self = refusal("immediate_unsuccessful", "nobody is logged in");
+    pub(crate) const PENDING: Self = refusal("authorization_pending", "end-user has not yet approved");
+    pub(crate) const SLOW_DOWN: Self = refusal("slow_down", "polled before the interval was over");
+    pub(crate) const AUTHENTICATION_FAILURE: Self = refusal("invalid_grant", "authentication failure");
     pub(crate) const NOTHING_TO_REVOKE: Self = refusal("invalid_token", "invalid token");
 }

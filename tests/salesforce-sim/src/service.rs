@@ -16,11 +16,13 @@ use crate::faults::Effect;
 use crate::oauth_error::OauthError;
 use crate::state::Shared;
 use crate::state::exchanges::Fate;
-use crate::state::orgs::OldInstance;
+use crate::state::orgs::{OldInstance, OrgKind};
 use crate::stop::Stop;
 use crate::upload::{Upload, UploadError};
 use crate::wire::ResetSwitch;
-use crate::{authorize, bulk, control, identity, introspect, rest, revoke, token_endpoint};
+use crate::{
+    approval, authorize, bulk, control, device, identity, introspect, login, openid, rest, revoke, token_endpoint,
+};
 
 /// Salesforce's limit on a URI, and on URI and headers together, in bytes.
 const HEAD_LIMIT: usize = 16_384;
@@ -50,7 +52,7 @@ pub(crate) async fn serve(
     reset: ResetSwitch,
 ) -> Result<Response<Body>, Cut> {
     let (parts, incoming) = request.into_parts();
-    if matches!(site, Site::Login) && parts.uri.path().starts_with(control::PREFIX) {
+    if matches!(site, Site::Login(OrgKind::Production)) && parts.uri.path().starts_with(control::PREFIX) {
         return Ok(control::serve(&shared, &parts, incoming).await);
     }
     let (call, upload) = Call::arrived(shared, site, parts, incoming);
@@ -176,6 +178,17 @@ async fn route(call: &Call, upload: Upload) -> Result<Answer, Stop> {
         "/services/oauth2/authorize" => authorize::answer(call, upload).await,
         "/services/oauth2/introspect" => introspect::answer(call, upload).await,
         "/services/oauth2/revoke" => revoke::answer(call, upload).await,
+        login::PATH if login::is_asked(call) => login::answer(call, upload).await,
+        approval::PATH => approval::answer(call, upload).await,
+        device::PATH => device::answer(call, upload).await,
+        "/id/keys" => {
+            upload.drain().await?;
+            Ok(openid::keys())
+        }
+        "/.well-known/openid-configuration" => {
+            upload.drain().await?;
+            Ok(openid::configuration(call))
+        }
         path => match ApiFamily::of(path) {
             Some(ApiFamily::Identity) => {
                 upload.drain().await?;

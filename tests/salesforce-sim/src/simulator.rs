@@ -1,6 +1,8 @@
 //! The handle that tests hold: starts the service, creates what lives in it, turns its clock, breaks it,
 //! and asks it what it saw. Dropping the last clone stops it.
 
+mod consent;
+
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -18,7 +20,7 @@ use crate::state::apps::{App, AppOptions};
 use crate::state::exchanges::Exchange;
 use crate::state::grants::Tokens;
 use crate::state::objects::key_prefix;
-use crate::state::orgs::{OldInstance, OrgOptions, Restriction, User};
+use crate::state::orgs::{OldInstance, OrgKind, OrgOptions, Restriction, User};
 use crate::state::{Counted, Shared};
 use crate::tls;
 
@@ -29,6 +31,7 @@ const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0)
 pub struct Simulator {
     shared: Arc<Shared>,
     addr: SocketAddr,
+    sandbox: SocketAddr,
     ca_pem: Option<Arc<str>>,
     /// When the last sender is gone, everything stops.
     _stop: Arc<watch::Sender<()>>,
@@ -107,6 +110,7 @@ impl Simulator {
 
     fn bound(addr: SocketAddr, with_tls: bool) -> io::Result<(Self, impl Future<Output = ()>)> {
         let (listener, addr) = Doors::bind_at(addr)?;
+        let (sandbox_listener, sandbox) = Doors::bind()?;
         let (acceptor, ca_pem) = if with_tls {
             let (acceptor, pem) = tls::acceptor();
             (Some(acceptor), Some(Arc::from(pem)))
@@ -116,22 +120,29 @@ impl Simulator {
         let (opened, to_serve) = mpsc::unbounded_channel();
         let (stop, stopped) = watch::channel(());
         let shared = Arc::new(Shared::new(Doors { scheme: if with_tls { "https" } else { "http" }, opened }));
-        shared.doors.open(listener, Site::Login);
+        shared.doors.open(listener, Site::Login(OrgKind::Production));
+        shared.doors.open(sandbox_listener, Site::Login(OrgKind::Sandbox));
         let serving = listener::run(Arc::clone(&shared), to_serve, acceptor, stopped);
-        let simulator = Self { shared, addr, ca_pem, _stop: Arc::new(stop) };
+        let simulator = Self { shared, addr, sandbox, ca_pem, _stop: Arc::new(stop) };
         Ok((simulator, serving))
     }
 
-    /// The address of the login host.
+    /// The address of the login host of production orgs.
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// The URL of the login host, without a trailing slash.
+    /// The URL of the login host of production orgs, without a trailing slash.
     #[must_use]
     pub fn url(&self) -> String {
         format!("{}://{}", self.shared.doors.scheme, self.addr)
+    }
+
+    /// The URL of the login host of sandboxes, without a trailing slash.
+    #[must_use]
+    pub fn sandbox_url(&self) -> String {
+        format!("{}://{}", self.shared.doors.scheme, self.sandbox)
     }
 
     /// The certificate of the authority behind https, as PEM.
@@ -331,7 +342,7 @@ impl Simulator {
         self.shared.world().exchanges.clone()
     }
 
-    /// Every client secret, access token, refresh token and code ever issued, and every assertion ever received.
+    /// Every client secret, password, access token, refresh token and code ever issued, and every assertion ever received.
     #[must_use]
     pub fn secrets(&self) -> Vec<String> {
         self.shared.world().secrets.clone()

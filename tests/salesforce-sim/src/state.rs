@@ -2,13 +2,17 @@
 //! only, never across an await.
 
 pub(crate) mod apps;
+pub(crate) mod asks;
 mod assertions;
 mod client_credentials;
 pub(crate) mod codes;
+pub(crate) mod devices;
 pub(crate) mod exchanges;
 pub(crate) mod grants;
+pub(crate) mod logins;
 pub(crate) mod objects;
 pub(crate) mod orgs;
+mod passwords;
 mod places;
 pub(crate) mod sessions;
 
@@ -69,11 +73,19 @@ pub(crate) struct World {
     pub(crate) refresh_tokens: HashMap<String, usize>,
     pub(crate) sessions: HashMap<String, sessions::Session>,
     pub(crate) codes: HashMap<String, codes::Code>,
+    /// What users are being asked, by the name of the ask.
+    pub(crate) asks: HashMap<String, asks::Ask>,
+    /// Device flows by their user code.
+    pub(crate) devices: HashMap<String, devices::Device>,
+    /// Users who are logged in, by session cookie.
+    pub(crate) logins: HashMap<String, String>,
+    /// What apps are refused on purpose.
+    pub(crate) refusals: Vec<asks::ScriptedRefusal>,
     /// Refresh tokens that a request is using right now.
     pub(crate) in_flight: HashSet<String>,
     /// Every exchange of a refresh token that was judged, in that order.
     pub(crate) exchanges: Vec<exchanges::Exchange>,
-    /// Every client secret, token and code ever issued.
+    /// Every client secret, password, token and code ever issued.
     pub(crate) secrets: Vec<String>,
 }
 

@@ -1,5 +1,5 @@
-//! `/services/oauth2/token`: authorization code, refresh token, JWT bearer and client credentials grants, with every
-//! refusal as Salesforce words it.
+//! `/services/oauth2/token`: authorization code, refresh token, JWT bearer, client credentials, device and password
+//! grants, with every refusal as Salesforce words it.
 
 use http::header::CACHE_CONTROL;
 use http::{Method, StatusCode};
@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::answer::Answer;
 use crate::call::{Call, parameter};
+use crate::device;
 use crate::oauth_error::OauthError;
 use crate::service::instead;
 use crate::state::Counted;
@@ -27,7 +28,10 @@ pub(crate) async fn answer(call: &Call, upload: Upload) -> Result<Answer, Stop> 
     let form = upload.collect(FORM_LIMIT).await?;
     let text = |name| parameter(&form, name);
     let grant_type = text("grant_type").unwrap_or_default();
-    let grant = GrantType::of(&grant_type);
+    let grant = match text("response_type").as_deref() {
+        Some("device_code") if grant_type.is_empty() => GrantType::DeviceStart,
+        _ => GrantType::of(&grant_type),
+    };
     if grant.is_exchange() {
         call.shared.counters.count(Counted::Exchange);
     }
@@ -49,12 +53,20 @@ pub(crate) async fn answer(call: &Call, upload: Upload) -> Result<Answer, Stop> 
     if let Some(answer) = instead(call) {
         return Ok(answer);
     }
+    if grant == GrantType::DeviceStart {
+        return Ok(device::begin(call, &form));
+    }
+    if grant == GrantType::Device {
+        return Ok(device::poll(call, &form)
+            .map_or_else(|refused| refusal(&refused.error, &refused.description), |tokens| token_response(&tokens)));
+    }
     let answer = match grant {
         GrantType::Refresh => client(call, &form).and_then(|client_id| refresh(call, &client_id, &form, &token)),
         GrantType::Code => client(call, &form).and_then(|client_id| redeem(call, &client_id, &form)),
         GrantType::Assertion => assertion(call, &form),
         GrantType::ClientCredentials => client_credentials(call, &form),
-        GrantType::Unknown => Err(OauthError::UNSUPPORTED_GRANT),
+        GrantType::Password => client(call, &form).and_then(|client_id| password(call, &client_id, &form)),
+        GrantType::DeviceStart | GrantType::Device | GrantType::Unknown => Err(OauthError::UNSUPPORTED_GRANT),
     };
     drop(in_flight);
     if answer.is_ok() && grant.is_exchange() {
@@ -72,6 +84,9 @@ enum GrantType {
     Code,
     Assertion,
     ClientCredentials,
+    Password,
+    DeviceStart,
+    Device,
     Unknown,
 }
 
@@ -82,13 +97,15 @@ impl GrantType {
             "authorization_code" => Self::Code,
             "urn:ietf:params:oauth:grant-type:jwt-bearer" => Self::Assertion,
             "client_credentials" => Self::ClientCredentials,
+            "password" => Self::Password,
+            "device" => Self::Device,
             _ => Self::Unknown,
         }
     }
 
     /// Whether it needs nobody but the client.
     fn is_exchange(self) -> bool {
-        matches!(self, Self::Refresh | Self::Assertion | Self::ClientCredentials)
+        matches!(self, Self::Refresh | Self::Assertion | Self::ClientCredentials | Self::Password)
     }
 }
 
@@ -122,7 +139,7 @@ fn assertion(call: &Call, form: &[u8]) -> Result<Tokens, OauthError> {
     refuse_scope(form)?;
     let assertion = parameter(form, "assertion").ok_or(OauthError::INVALID_ASSERTION)?;
     let now = call.shared.now();
-    call.shared.world().assert(now, call.org_id(), &assertion)
+    call.shared.world().assert(now, &call.site, &assertion)
 }
 
 fn client_credentials(call: &Call, form: &[u8]) -> Result<Tokens, OauthError> {
@@ -146,7 +163,7 @@ fn refresh(call: &Call, client_id: &str, form: &[u8], token: &str) -> Result<Tok
     let refreshed = {
         let mut world = call.shared.world();
         let early = world.is_early(now, token);
-        let refreshed = world.refresh(now, client_id, call.org_id(), token);
+        let refreshed = world.refresh(now, client_id, &call.site, token);
         let result = match &refreshed {
             Ok(_) => Exchanged::Issued { early },
             Err(Refused::SpentToken) => Exchanged::Spent,
@@ -182,7 +199,14 @@ fn redeem(call: &Call, client_id: &str, form: &[u8]) -> Result<Tokens, OauthErro
         verifier: verifier.as_deref(),
     };
     let now = call.shared.now();
-    call.shared.world().redeem(now, call.org_id(), &redemption)
+    call.shared.world().redeem(now, &call.site, &redemption)
+}
+
+fn password(call: &Call, client_id: &str, form: &[u8]) -> Result<Tokens, OauthError> {
+    let username = parameter(form, "username").unwrap_or_default();
+    let password = parameter(form, "password").unwrap_or_default();
+    let now = call.shared.now();
+    call.shared.world().log_in_by_password(now, &call.site, client_id, &username, &password)
 }
 
 fn token_response(tokens: &Tokens) -> Answer {

@@ -8,6 +8,7 @@ use crate::clock::seconds;
 use crate::dead_session::ApiFamily;
 use crate::faults::ActiveFault;
 use crate::state::Shared;
+use crate::state::asks::ScriptedRefusal;
 use crate::state::orgs::{OldInstance, Restriction};
 
 #[derive(Deserialize)]
@@ -49,9 +50,18 @@ struct Restrict {
 }
 
 #[derive(Deserialize)]
-struct HighAssurance {
+struct Policy {
     org_id: String,
     required: bool,
+}
+
+#[derive(Deserialize)]
+struct RefuseAuthorize {
+    client_id: Option<String>,
+    org_id: Option<String>,
+    error: String,
+    #[serde(default)]
+    description: String,
 }
 
 #[derive(Deserialize)]
@@ -112,11 +122,21 @@ pub(super) fn change(shared: &Shared, name: &str, body: &[u8]) -> Option<Result<
             };
             Ok(())
         }),
-        "high-assurance" => parsed(body).and_then(|policy: HighAssurance| {
+        "high-assurance" => parsed(body).and_then(|policy: Policy| {
             let mut world = shared.world();
             known_org(&world, &policy.org_id)?;
             world.org_mut(&policy.org_id).high_assurance = policy.required;
             Ok(())
+        }),
+        "my-domain-only" => parsed(body).and_then(|policy: Policy| {
+            let mut world = shared.world();
+            known_org(&world, &policy.org_id)?;
+            world.org_mut(&policy.org_id).my_domain_only = policy.required;
+            Ok(())
+        }),
+        "refuse-authorize" => parsed(body).map(|refused: RefuseAuthorize| {
+            let RefuseAuthorize { client_id, org_id, error, description } = refused;
+            shared.world().refusals.push(ScriptedRefusal { client_id, org_id, error, description });
         }),
         "move" => return Some(parsed(body).and_then(|moved: Move| move_org(shared, &moved))),
         "faults/release" => with_fault(shared, body, |fault| fault.release()),

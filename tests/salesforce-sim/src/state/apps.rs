@@ -21,6 +21,8 @@ pub struct AppOptions {
     pub client_id: Option<String>,
     /// The consumer secret; made up when `None`.
     pub client_secret: Option<String>,
+    /// What the consent page calls it.
+    pub name: String,
     /// Whether each refresh replaces the refresh token.
     pub rotation: bool,
     /// Whether authorization needs a code challenge.
@@ -48,6 +50,11 @@ pub struct AppOptions {
     pub certificate: Option<String>,
     /// Whether the client credentials flow is switched on.
     pub client_credentials: bool,
+    /// Whether the device flow is switched on.
+    pub device_flow: bool,
+    /// How long the device flow makes its callers wait between polls; whole seconds.
+    #[serde(deserialize_with = "seconds")]
+    pub device_interval: Duration,
     /// Issues JWT-based access tokens, which end after this time whatever use is made of them.
     #[serde(deserialize_with = "optional_seconds")]
     pub jwt_access_tokens: Option<Duration>,
@@ -58,6 +65,7 @@ impl Default for AppOptions {
         Self {
             client_id: None,
             client_secret: None,
+            name: "A test's app".to_owned(),
             rotation: true,
             pkce_required: true,
             secret_required: true,
@@ -69,6 +77,8 @@ impl Default for AppOptions {
             scopes: vec!["api".to_owned(), "refresh_token".to_owned()],
             certificate: None,
             client_credentials: false,
+            device_flow: false,
+            device_interval: Duration::from_secs(5),
             jwt_access_tokens: None,
         }
     }

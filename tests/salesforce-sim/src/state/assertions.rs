@@ -5,6 +5,7 @@ use serde::Deserialize;
 use super::World;
 use super::grants::Tokens;
 use crate::clock::Millis;
+use crate::doors::Site;
 use crate::jwt::Jwt;
 use crate::oauth_error::OauthError;
 
@@ -27,9 +28,9 @@ struct Claims {
 }
 
 impl World {
-    /// Judges an assertion sent to the host of an org, or to the login host (`None`), and opens a session for its
+    /// Judges an assertion sent to a host, and opens a session for its
     /// user. The answer has no refresh token, no signature and no time of issue.
-    pub(crate) fn assert(&mut self, now: Millis, org_id: Option<&str>, assertion: &str) -> Result<Tokens, OauthError> {
+    pub(crate) fn assert(&mut self, now: Millis, site: &Site, assertion: &str) -> Result<Tokens, OauthError> {
         let jwt = Jwt::parse(assertion).ok_or(OauthError::INVALID_ASSERTION)?;
         let header: Header = jwt.header().ok_or(OauthError::INVALID_ASSERTION)?;
         let claims: Claims = jwt.claims().ok_or(OauthError::INVALID_ASSERTION)?;
@@ -47,13 +48,14 @@ impl World {
         }
         // `prn` is the older name, and wins.
         let username = claims.prn.or(claims.sub).ok_or(OauthError::INVALID_ASSERTION)?;
-        let user = self
-            .users
-            .iter()
-            .find(|(_, user)| user.username == username && org_id.is_none_or(|org_id| org_id == user.org_id));
+        let user = self.users.iter().find(|(_, user)| user.username == username && self.serves(site, &user.org_id));
         let (user_id, user) = user.ok_or(OauthError::NOT_APPROVED)?;
         let org = self.org(&user.org_id);
-        let audiences = [org.login_host().to_owned(), format!("https://{}", org.my_domain()), org.instance_url.clone()];
+        let audiences = [
+            org.options.kind.login_host().to_owned(),
+            format!("https://{}", org.my_domain()),
+            org.instance_url.clone(),
+        ];
         if !audiences.contains(&claims.aud) {
             return Err(OauthError::WRONG_AUDIENCE);
         }

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use super::World;
 use super::grants::Tokens;
 use crate::clock::Millis;
+use crate::doors::Site;
 use crate::ids;
 use crate::oauth_error::OauthError;
 
@@ -18,6 +19,7 @@ pub(crate) struct Code {
     pub(crate) redirect_uri: String,
     pub(crate) scope: String,
     pub(crate) challenge: Option<String>,
+    pub(crate) nonce: Option<String>,
     pub(crate) issued: Millis,
 }
 
@@ -38,16 +40,13 @@ impl World {
     }
 
     /// Turns a code into an approval. A code is gone after its first presentation, right or wrong.
-    pub(crate) fn redeem(
-        &mut self,
-        now: Millis,
-        org_id: Option<&str>,
-        with: &Redemption<'_>,
-    ) -> Result<Tokens, OauthError> {
+    pub(crate) fn redeem(&mut self, now: Millis, site: &Site, with: &Redemption<'_>) -> Result<Tokens, OauthError> {
         let code = self.codes.remove(with.code).ok_or(OauthError::DEAD_CODE)?;
         let user = &self.users[&code.user_id];
-        let here = org_id.is_none_or(|org_id| org_id == user.org_id);
-        if !here || code.client_id != with.client_id || now.saturating_sub(code.issued) > LIFE {
+        if !self.serves(site, &user.org_id)
+            || code.client_id != with.client_id
+            || now.saturating_sub(code.issued) > LIFE
+        {
             return Err(OauthError::DEAD_CODE);
         }
         if code.redirect_uri != with.redirect_uri {
@@ -59,7 +58,13 @@ impl World {
         if !user.active {
             return Err(OauthError::INACTIVE_USER);
         }
-        Ok(self.approve(now, &code.client_id, &code.user_id, &code.scope))
+        let tokens = self.approve(now, &code.client_id, &code.user_id, &code.scope);
+        if tokens.id_token.is_empty() {
+            return Ok(tokens);
+        }
+        let nonce = code.nonce.as_deref();
+        let id_token = self.id_token(now, &code.client_id, &code.user_id, nonce, &tokens.access_token);
+        Ok(Tokens { id_token, ..tokens })
     }
 }
 

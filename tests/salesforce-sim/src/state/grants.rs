@@ -9,6 +9,7 @@ use sha2::Sha256;
 
 use super::{Counted, Shared, World};
 use crate::clock::{Millis, millis};
+use crate::doors::Site;
 use crate::ids;
 use crate::oauth_error::OauthError;
 
@@ -45,6 +46,9 @@ pub struct Tokens {
     /// Base64 of the HMAC-SHA256 of `id` and `issued_at` under the client secret; absent where `issued_at` is.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub signature: String,
+    /// Who the user is, signed; empty unless the scope `openid` was granted.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub id_token: String,
     /// The scopes granted, separated by spaces.
     pub scope: String,
     /// `Bearer`.
@@ -117,19 +121,18 @@ impl World {
         self.issue(now, grant, refresh_token)
     }
 
-    /// The refresh grant. `org_id` is the org whose own host was asked; `None` is the login host, which
-    /// serves every org.
+    /// The refresh grant, at a host that has to be one where the user logs in.
     pub(crate) fn refresh(
         &mut self,
         now: Millis,
         client_id: &str,
-        org_id: Option<&str>,
+        site: &Site,
         token: &str,
     ) -> Result<Tokens, Refused> {
         let index = *self.refresh_tokens.get(token).ok_or(Refused::Because(OauthError::DEAD_TOKEN))?;
         let grant = &self.grants[index];
         let user = &self.users[&grant.user_id];
-        if grant.client_id != client_id || org_id.is_some_and(|org_id| org_id != user.org_id) {
+        if grant.client_id != client_id || !self.serves(site, &user.org_id) {
             return Err(Refused::Because(OauthError::DEAD_TOKEN));
         }
         if grant.current.as_deref() != Some(token) {
@@ -212,6 +215,7 @@ impl World {
         access_token: String,
     ) -> Tokens {
         let id = self.identity_url(user_id);
+        let is_asked_who = scope.split(' ').any(|scope| scope == "openid");
         let issued_at = now.to_string();
         Tokens {
             signature: sign(&self.apps[client_id].client_secret, &id, &issued_at),
@@ -219,6 +223,11 @@ impl World {
             scope: scope.to_owned(),
             token_type: "Bearer".to_owned(),
             refresh_token: String::new(),
+            id_token: if is_asked_who {
+                self.id_token(now, client_id, user_id, None, &access_token)
+            } else {
+                String::new()
+            },
             access_token,
             id,
             issued_at,

@@ -6,6 +6,7 @@ use super::World;
 use super::objects::Objects;
 use crate::bulk::Jobs;
 use crate::dead_session::ApiFamily;
+use crate::ids;
 
 /// What an org is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +32,8 @@ pub struct OrgOptions {
     pub host: String,
     /// The daily quota that `Sforce-Limit-Info` shows.
     pub daily_api_requests: u64,
+    /// Whether the password grant is allowed: orgs made since 2023 have it off.
+    pub password_flow: bool,
 }
 
 impl Default for OrgOptions {
@@ -40,6 +43,7 @@ impl Default for OrgOptions {
             kind: OrgKind::Production,
             host: "127.0.0.1".to_owned(),
             daily_api_requests: 100_000,
+            password_flow: false,
         }
     }
 }
@@ -88,19 +92,14 @@ pub(crate) struct OrgRecord {
     pub(crate) ip_restriction: Restriction,
     /// A session policy that makes REST refuse live sessions with a text of its own.
     pub(crate) high_assurance: bool,
+    /// Whether its users have to log in at its own host.
+    pub(crate) my_domain_only: bool,
     pub(crate) api_requests: u64,
     pub(crate) objects: Objects,
     pub(crate) jobs: Jobs,
 }
 
 impl OrgRecord {
-    pub(crate) fn login_host(&self) -> &'static str {
-        match self.options.kind {
-            OrgKind::Production => "https://login.salesforce.com",
-            OrgKind::Sandbox => "https://test.salesforce.com",
-        }
-    }
-
     pub(crate) fn my_domain(&self) -> String {
         match self.options.kind {
             OrgKind::Production => format!("{}.my.salesforce.com", self.options.name),
@@ -122,11 +121,17 @@ pub struct User {
     pub username: String,
     /// The user's org, 18 characters.
     pub org_id: String,
+    /// What the user logs in with.
+    pub password: String,
+    /// What the password grant wants after the password.
+    pub security_token: String,
 }
 
 pub(crate) struct UserRecord {
     pub(crate) username: String,
     pub(crate) org_id: String,
+    pub(crate) password: String,
+    pub(crate) security_token: String,
     pub(crate) active: bool,
 }
 
@@ -140,6 +145,7 @@ impl World {
             old_instance: OldInstance::default(),
             ip_restriction: Restriction::None,
             high_assurance: false,
+            my_domain_only: false,
             api_requests: 0,
             objects: Objects::default(),
             jobs: Jobs::default(),
@@ -158,9 +164,23 @@ impl World {
 
     pub(crate) fn create_user(&mut self, org_id: &str, username: &str) -> User {
         let user_id = self.ids.next("005");
-        let record = UserRecord { username: username.to_owned(), org_id: org_id.to_owned(), active: true };
-        self.users.insert(user_id.clone(), record);
-        User { user_id, username: username.to_owned(), org_id: org_id.to_owned() }
+        let user = User {
+            user_id,
+            username: username.to_owned(),
+            org_id: org_id.to_owned(),
+            password: format!("Pa$s!{}", ids::random_text(12)),
+            security_token: ids::random_text(24),
+        };
+        self.secrets.extend([user.password.clone(), user.security_token.clone()]);
+        let record = UserRecord {
+            username: user.username.clone(),
+            org_id: user.org_id.clone(),
+            password: user.password.clone(),
+            security_token: user.security_token.clone(),
+            active: true,
+        };
+        self.users.insert(user.user_id.clone(), record);
+        user
     }
 
     pub(crate) fn deactivate(&mut self, user_id: &str) {
@@ -172,6 +192,6 @@ impl World {
     /// The identity URL of a user: the value of `id` in a token response.
     pub(crate) fn identity_url(&self, user_id: &str) -> String {
         let org_id = &self.users[user_id].org_id;
-        format!("{}/id/{org_id}/{user_id}", self.org(org_id).login_host())
+        format!("{}/id/{org_id}/{user_id}", self.org(org_id).options.kind.login_host())
     }
 }

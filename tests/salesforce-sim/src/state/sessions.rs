@@ -111,7 +111,10 @@ impl World {
             // So that no two are alike; the real ones have other claims besides.
             "jti": ids::random_text(20),
         });
-        jwt::signed(&json!({"alg": "RS256", "typ": "JWT", "kid": "1", "tty": "sfdc-core-token", "ver": "1.0"}), &claims)
+        jwt::signed(
+            &json!({"alg": "RS256", "typ": "JWT", "kid": jwt::KEY_ID, "tty": "sfdc-core-token", "ver": "1.0"}),
+            &claims,
+        )
     }
 
     /// Judges a token presented to an API of an org, or of whichever org issued it (`None`: the login

@@ -12,7 +12,7 @@ use salesforce_sim::{AppKey, AppOptions, OrgKind, OrgOptions};
 use serde_json::{Value, json};
 
 use crate::World;
-use crate::client::{Answer, send, token_request};
+use crate::client::{Answer, send, token_request, token_request_at};
 
 const LOGIN: &str = "https://login.salesforce.com";
 
@@ -30,9 +30,10 @@ fn sign(key: &AppKey, header: &Value, claims: &Value) -> String {
     format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
 
+const GRANT: (&str, &str) = ("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer");
+
 async fn assert(world: &World, assertion: &str, more: &[(&str, &str)]) -> Answer {
-    let grant = ("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer");
-    let form = [&[grant, ("assertion", assertion)], more].concat();
+    let form = [&[GRANT, ("assertion", assertion)], more].concat();
     token_request(&world.sim, &form).await.unwrap()
 }
 
@@ -129,7 +130,10 @@ async fn a_sandbox_wants_the_audience_of_sandboxes() {
         let mut claims = world.claims();
         (claims["sub"], claims["aud"]) = (json!(user.username), json!(audience));
         let assertion = sign(&AppKey::first(), &json!({"alg": "RS256"}), &claims);
-        assert_eq!(assert(&world, &assertion, &[]).await.status, status, "{audience}");
+        let form = [GRANT, ("assertion", assertion.as_str())];
+        let answer = token_request_at(&world.sim.sandbox_url(), &form).await.unwrap();
+        assert_eq!(answer.status, status, "{audience}");
+        assert_eq!(assert(&world, &assertion, &[]).await.status, 400);
     }
 }
 

@@ -69,8 +69,13 @@ pub(crate) async fn get(instance_url: &str, path: &str, token: &str) -> Answer {
 
 /// Posts a form to the token endpoint of the login host.
 pub(crate) async fn token_request(sim: &Simulator, form: &[(&str, &str)]) -> Result<Answer, hyper::Error> {
+    token_request_at(&sim.url(), form).await
+}
+
+/// Posts a form to the token endpoint of a host.
+pub(crate) async fn token_request_at(host: &str, form: &[(&str, &str)]) -> Result<Answer, hyper::Error> {
     let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
-    let url = format!("{}/services/oauth2/token", sim.url());
+    let url = format!("{host}/services/oauth2/token");
     let form = [("content-type", "application/x-www-form-urlencoded")];
     send("POST", &url, &form, body).await
 }

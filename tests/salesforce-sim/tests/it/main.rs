@@ -2,9 +2,11 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod assertions;
+mod browser;
 mod client;
-
+mod consenting;
 mod control;
+mod devices;
 mod faulty;
 mod oauth;
 mod resources;

@@ -118,7 +118,7 @@ async fn code(world: &World, challenge: Option<&str>) -> Result<String, String> 
         .append_pair("response_type", "code")
         .append_pair("client_id", &world.app.client_id)
         .append_pair("redirect_uri", CALLBACK)
-        .append_pair("login_hint", &world.user.username)
+        .append_pair("sim_allow", &world.user.username)
         .append_pair("state", "9f2c");
     if let Some(challenge) = challenge {
         query.append_pair("code_challenge", challenge);
