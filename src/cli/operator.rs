@@ -11,8 +11,8 @@ use crate::connection::ConnectionKey;
 use crate::control::{Client, Name, Request};
 use crate::management::links::LinkRequest;
 use crate::management::{
-    AppDocument, AppView, Checked, ConnectionView, EventLine, ImportDocument, Imported, Listing, Management, MintedLink, Refusal, Removed,
-    ResealPage, UsagePage, WhenNotRevoked,
+    AppDocument, AppView, Checked, ConnectionView, EventLine, ImportDocument, Imported, Listing, Management,
+    MintedLink, Refusal, Removed, ResealPage, UsagePage, WhenNotRevoked,
 };
 use crate::store::StoreError;
 

@@ -29,7 +29,7 @@ fn app(world: &World, client: &App, secret: &str) -> Value {
         "login_url": world.sim.url(),
         "sandbox_login_url": world.sim.url(),
         "scopes": ["api", "refresh_token"],
-        "name": "Acme's own client",
+        "name": "Acme Direct",
         "accent": "#aa2200",
     })
 }
@@ -54,7 +54,7 @@ async fn an_org_is_connected_under_the_customers_own_client_and_refreshes_with_i
 
     let path = link(&world, &key("acme", None), &Default::default()).await;
     let mut browser = Browser::of(&world);
-    assert!(browser.get(&path).await.shows("Connect Acme's own client to your Salesforce org"));
+    assert!(browser.get(&path).await.shows("Connect Acme Direct to your Salesforce org"));
     let asked = browser.begin(&path, "production").await;
     assert!(asked.contains(&client.client_id), "{asked}");
     assert_eq!(browser.allow(&asked, "ana@acme.example").await.status, 200);
