@@ -1,6 +1,7 @@
 //! The command line: one file per command. Every command ends in an [`Exit`]; what it has to say goes to standard output,
 //! what went wrong to standard error, and a secret to neither.
 
+mod apps;
 mod config_check;
 mod connection;
 mod doctor;
@@ -66,6 +67,9 @@ enum Command {
     /// Make, derive, rotate and retire the keys that seal what the store keeps
     #[command(subcommand)]
     Keys(keys::Command),
+    /// Bring, show or forget the app of a tenant, under which its own connections are made
+    #[command(subcommand)]
+    Apps(apps::Command),
     /// Link, import, list, show, check, refresh or remove connections
     ///
     /// Talks to the running orgpass serve through its control socket, or opens the store itself when none runs.
@@ -117,6 +121,7 @@ impl Command {
             Self::Drain(arguments) => arguments.run(&load()?),
             Self::Config(command) => command.run(&load()?, around),
             Self::Keys(command) => command.run(load, around),
+            Self::Apps(command) => command.run(&load()?, around),
             Self::Connection(command) => command.run(&load()?, around),
         }
     }

@@ -1,6 +1,7 @@
 //! What an operator may do to connections: import, list, show, check, refresh, remove. Nothing here gives a token away,
 //! and whatever writes a connection whole holds its lease.
 
+mod apps;
 mod audit;
 mod change;
 mod check;
@@ -22,6 +23,7 @@ mod view;
 
 use std::sync::Arc;
 
+pub use apps::{AppDocument, AppView};
 pub use audit::{Actor, AuditPage, Audited};
 pub use check::{Checked, Found, SessionFound};
 pub use connect::{Connected, Judged, NewConnection, NotObtained};

@@ -11,8 +11,8 @@ use crate::connection::ConnectionKey;
 use crate::control::{Client, Name, Request};
 use crate::management::links::LinkRequest;
 use crate::management::{
-    ApiFound, Checked, ConnectionView, EventLine, ImportDocument, Imported, Listing, Management, MintedLink, Refusal,
-    Removed, ResealPage, UsagePage, WhenNotRevoked,
+    ApiFound, AppDocument, AppView, Checked, ConnectionView, EventLine, ImportDocument, Imported, Listing, Management,
+    MintedLink, Refusal, Removed, ResealPage, UsagePage, WhenNotRevoked,
 };
 use crate::store::StoreError;
 
@@ -100,6 +100,27 @@ impl Operator {
         match self {
             Self::Running(client) => client.ask(&Request::Events { after, limit }).await,
             Self::Direct(management) => management.events(after.as_deref(), limit).await,
+        }
+    }
+
+    pub(super) async fn put_app(&mut self, key: &ConnectionKey, app: &AppDocument) -> Result<AppView, Refusal> {
+        match self {
+            Self::Running(client) => client.put_app(&Name::of(key), app).await,
+            Self::Direct(management) => management.put_app(key, app).await,
+        }
+    }
+
+    pub(super) async fn app(&mut self, key: &ConnectionKey) -> Result<AppView, Refusal> {
+        match self {
+            Self::Running(client) => client.ask(&Request::App(Name::of(key))).await,
+            Self::Direct(management) => management.app(key).await,
+        }
+    }
+
+    pub(super) async fn remove_app(&mut self, key: &ConnectionKey) -> Result<(), Refusal> {
+        match self {
+            Self::Running(client) => client.ask(&Request::RemoveApp(Name::of(key))).await,
+            Self::Direct(management) => management.remove_app(key).await,
         }
     }
 
