@@ -4,6 +4,7 @@
 mod apps;
 mod config_check;
 mod connection;
+mod doctor;
 mod drain;
 mod events;
 mod exit;
@@ -57,6 +58,7 @@ enum Command {
     #[command(after_help = "Examples:\n  orgpass serve\n  orgpass serve --config /etc/orgpass/orgpass.toml")]
     Serve,
     Events(events::EventsArguments),
+    Doctor(doctor::DoctorArguments),
     Wait(wait::WaitArguments),
     Drain(drain::DrainArguments),
     /// Look at the configuration
@@ -114,6 +116,7 @@ impl Command {
         match self {
             Self::Serve => serve::run(&load()?),
             Self::Events(arguments) => arguments.run(&load()?, around),
+            Self::Doctor(arguments) => arguments.run(load, around),
             Self::Wait(arguments) => arguments.run(load, around),
             Self::Drain(arguments) => arguments.run(&load()?),
             Self::Config(command) => command.run(&load()?, around),

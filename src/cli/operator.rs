@@ -11,7 +11,7 @@ use crate::connection::ConnectionKey;
 use crate::control::{Client, Name, Request};
 use crate::management::links::LinkRequest;
 use crate::management::{
-    AppDocument, AppView, Checked, ConnectionView, EventLine, ImportDocument, Imported, Listing, Management,
+    ApiFound, AppDocument, AppView, Checked, ConnectionView, EventLine, ImportDocument, Imported, Listing, Management,
     MintedLink, Refusal, Removed, ResealPage, UsagePage, WhenNotRevoked,
 };
 use crate::store::StoreError;
@@ -51,7 +51,7 @@ impl Operator {
     pub(super) async fn import(&mut self, document: &ImportDocument) -> Result<Imported, Refusal> {
         match self {
             Self::Running(client) => client.import(document).await,
-            Self::Direct(management) => management.import_document(document).await,
+            Self::Direct(management) => management.operated().import_document(document).await,
         }
     }
 
@@ -92,7 +92,7 @@ impl Operator {
     pub(super) async fn link(&mut self, key: &ConnectionKey, link: LinkRequest) -> Result<MintedLink, Refusal> {
         match self {
             Self::Running(client) => client.ask(&Request::Link { connection: Name::of(key), link }).await,
-            Self::Direct(management) => management.mint_link(key, &link).await,
+            Self::Direct(management) => management.operated().mint_link(key, &link).await,
         }
     }
 
@@ -127,21 +127,28 @@ impl Operator {
     pub(super) async fn check(&mut self, key: &ConnectionKey) -> Result<Checked, Refusal> {
         match self {
             Self::Running(client) => client.ask(&Request::Check(Name::of(key))).await,
-            Self::Direct(management) => management.check(key).await,
+            Self::Direct(management) => management.operated().check(key).await,
+        }
+    }
+
+    pub(super) async fn examine(&mut self, key: &ConnectionKey) -> Result<ApiFound, Refusal> {
+        match self {
+            Self::Running(client) => client.ask(&Request::Examine(Name::of(key))).await,
+            Self::Direct(management) => management.examine(key).await,
         }
     }
 
     pub(super) async fn refresh(&mut self, key: &ConnectionKey) -> Result<ConnectionView, Refusal> {
         match self {
             Self::Running(client) => client.ask(&Request::Refresh(Name::of(key))).await,
-            Self::Direct(management) => management.refresh(key).await,
+            Self::Direct(management) => management.operated().refresh(key).await,
         }
     }
 
     pub(super) async fn remove(&mut self, key: &ConnectionKey, otherwise: WhenNotRevoked) -> Result<Removed, Refusal> {
         match self {
             Self::Running(client) => client.ask(&Request::Remove { connection: Name::of(key), otherwise }).await,
-            Self::Direct(management) => management.remove(key, otherwise).await,
+            Self::Direct(management) => management.operated().remove(key, otherwise).await,
         }
     }
 }

@@ -26,6 +26,8 @@ pub enum Request {
     Show(Name),
     /// Check a connection.
     Check(Name),
+    /// Ask a connection's org what its session may do.
+    Examine(Name),
     /// Get the next generation.
     Refresh(Name),
     /// Revoke and forget.

@@ -7,6 +7,7 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use crate::connection::ConnectionKey;
 use crate::secret::Secret;
 
 /// The longest object: two tokens of the greatest length, every character escaped, and the rest.
@@ -91,6 +92,16 @@ impl fmt::Display for InputFault {
 }
 
 impl ImportDocument {
+    /// The connection that it names, if it names one.
+    pub(super) fn key(&self) -> Option<ConnectionKey> {
+        let text = |field: &Option<Field>| match field {
+            Some(Field::Text(text)) => Some(text.clone()),
+            _ => None,
+        };
+        let (tenant, user) = (text(&self.tenant)?, text(&self.user));
+        ConnectionKey::parse(tenant.expose(), user.as_ref().map(|user| user.expose().as_str())).ok()
+    }
+
     /// Reads one JSON object.
     pub fn parse(json: &[u8]) -> Result<Self, InputFault> {
         if json.len() > MAX_DOCUMENT_BYTES {

@@ -22,6 +22,7 @@ const EXPOSES: &[&str] = &[
     "management/import.rs",
     "management/links/sealed.rs",
     "management/request.rs",
+    "oauth/api_access.rs",
     "oauth/authorization_code.rs",
     "oauth/id_token.rs",
     "oauth/introspect.rs",
