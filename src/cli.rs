@@ -1,8 +1,10 @@
 //! The command line: one file per command. Every command ends in an [`Exit`]; what it has to say goes to standard output,
 //! what went wrong to standard error, and a secret to neither.
 
+mod apps;
 mod config_check;
 mod connection;
+mod doctor;
 mod drain;
 mod events;
 mod exit;
@@ -56,6 +58,7 @@ enum Command {
     #[command(after_help = "Examples:\n  orgpass serve\n  orgpass serve --config /etc/orgpass/orgpass.toml")]
     Serve,
     Events(events::EventsArguments),
+    Doctor(doctor::DoctorArguments),
     Wait(wait::WaitArguments),
     Drain(drain::DrainArguments),
     /// Look at the configuration
@@ -64,6 +67,9 @@ enum Command {
     /// Make, derive, rotate and retire the keys that seal what the store keeps
     #[command(subcommand)]
     Keys(keys::Command),
+    /// Bring, show or forget the app of a tenant, under which its own connections are made
+    #[command(subcommand)]
+    Apps(apps::Command),
     /// Link, import, list, show, check, refresh or remove connections
     ///
     /// Talks to the running orgpass serve through its control socket, or opens the store itself when none runs.
@@ -110,10 +116,12 @@ impl Command {
         match self {
             Self::Serve => serve::run(&load()?),
             Self::Events(arguments) => arguments.run(&load()?, around),
+            Self::Doctor(arguments) => arguments.run(load, around),
             Self::Wait(arguments) => arguments.run(load, around),
             Self::Drain(arguments) => arguments.run(&load()?),
             Self::Config(command) => command.run(&load()?, around),
             Self::Keys(command) => command.run(load, around),
+            Self::Apps(command) => command.run(&load()?, around),
             Self::Connection(command) => command.run(&load()?, around),
         }
     }

@@ -149,9 +149,10 @@ impl Config {
         }
         for app in apps.iter() {
             let key = format!("apps.{}.client_secret_file", app.name);
-            warnings.extend(app.client_secret.as_ref().and_then(|file| vault::readable_by_others(&key, file.path())));
+            warnings
+                .extend(app.client_secret.as_ref().and_then(|secret| vault::readable_by_others(&key, secret.path()?)));
             let key = format!("apps.{}.private_key_file", app.name);
-            warnings.extend(app.private_key.as_ref().and_then(|file| vault::readable_by_others(&key, file.path())));
+            warnings.extend(app.private_key.as_ref().and_then(|pem| vault::readable_by_others(&key, pem.path()?)));
         }
         Some(Self {
             proxy,

@@ -1,17 +1,20 @@
 //! What an operator may do to connections: import, list, show, check, refresh, remove. Nothing here gives a token away,
 //! and whatever writes a connection whole holds its lease.
 
+mod apps;
 mod audit;
 mod change;
 mod check;
 mod connect;
 mod document;
 mod events;
+mod examine;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod import;
 mod keys;
 pub mod links;
+mod operated;
 mod refusal;
 mod remove;
 mod request;
@@ -20,11 +23,13 @@ mod view;
 
 use std::sync::Arc;
 
+pub use apps::{AppDocument, AppView};
 pub use audit::{Actor, AuditPage, Audited};
 pub use check::{Checked, Found, SessionFound};
 pub use connect::{Connected, Judged, NewConnection, NotObtained};
 pub use document::{Field, ImportDocument, InputFault, MAX_DOCUMENT_BYTES};
 pub use events::{EventLine, StateLine};
+pub use examine::{ApiFound, AppFound};
 pub use import::Imported;
 pub use keys::{KeyKeeper, NotResealed, ResealPage, RingView, Unopenable, UsagePage};
 pub use links::{LinkSettings, MintedLink};

@@ -1,6 +1,7 @@
 //! The token endpoint: apps, exchanges by each grant, introspection and revocation. One call sends one request; what came
 //! of it is told apart into answered, and lost.
 
+mod api_access;
 mod app;
 mod authorization_code;
 mod brand;
@@ -17,13 +18,14 @@ mod token_life;
 mod userinfo;
 mod wire;
 
-pub use app::{App, Apps, Audience, Credentials, CredentialsError};
+pub use api_access::{ApiAccess, api_access, server_time};
+pub use app::{App, Apps, Audience, Credentials, CredentialsError, OWN_APP, is_client_id};
 pub use authorization_code::{Authorization, CodeVerifier, redeem};
 pub use brand::{Accent, Brand, Logo, MAX_LOGO_BYTES, parse_display_name};
 pub use introspect::introspect;
-pub use private_key::{PrivateKeyError, PrivateKeyFile, SigningKey};
+pub use private_key::{AppKey, PrivateKeyError, SigningKey};
 pub use revoke::revoke;
-pub use secret_file::{SecretFile, SecretFileError};
+pub use secret_file::{ClientSecret, SecretFile, SecretFileError};
 pub use signature::signature_fits;
 pub use token_life::token_life;
 pub use userinfo::{UserInfo, userinfo};

@@ -84,12 +84,12 @@ impl Exit {
     pub(super) fn of(refusal: &Refusal) -> Self {
         match refusal {
             Refusal::Input(_) | Refusal::TokenSpent => Self::BadInput,
-            Refusal::NotConnected => Self::NotFound,
+            Refusal::NotConnected | Refusal::NoApp => Self::NotFound,
             Refusal::Conflict(_) | Refusal::TokenHeld(_) | Refusal::AnotherOrg { .. } | Refusal::AnotherUser => {
                 Self::Conflict
             }
             Refusal::NoGrantKeys | Refusal::NoHub => Self::Usage,
-            Refusal::InstallationNeeded => Self::Conflict,
+            Refusal::InstallationNeeded | Refusal::AppInUse(_) => Self::Conflict,
             Refusal::Busy | Refusal::RateLimited => Self::TryAgain,
             Refusal::Refused(_) => Self::Refused,
             Refusal::Unavailable { .. } | Refusal::NotRevoked { .. } => Self::Unavailable,

@@ -99,7 +99,7 @@ impl ImportArguments {
 }
 
 /// The whole of standard input, which must not be longer than one document may be.
-fn read_whole(input: &mut dyn BufRead) -> Result<Zeroizing<Vec<u8>>, Failure> {
+pub(super) fn read_whole(input: &mut dyn BufRead) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let mut text = Zeroizing::new(Vec::with_capacity(MAX_DOCUMENT_BYTES + 1));
     let limit = u64::try_from(MAX_DOCUMENT_BYTES + 1).expect("it is 64 KiB");
     input.take(limit).read_to_end(&mut text)?;

@@ -23,7 +23,7 @@ pub(super) struct LinkArguments {
     /// The user's name; without it, the tenant's installation connection is meant
     #[arg(long, value_name = "U")]
     user: Option<String>,
-    /// The app that asks [default: the connection's, else default]
+    /// The app that asks [default: the connection's, else the tenant's own, else default]
     #[arg(long, value_name = "NAME")]
     app: Option<String>,
     /// What is asked for; may be given several times [default: what the app's configuration says]

@@ -101,7 +101,9 @@ fn is_about_the_line(refusal: &Refusal) -> bool {
         | Refusal::Refused(_)
         | Refusal::RateLimited
         | Refusal::Record { .. }
-        | Refusal::NotRevoked { .. } => true,
+        | Refusal::NotRevoked { .. }
+        | Refusal::NoApp
+        | Refusal::AppInUse(_) => true,
         Refusal::NoGrantKeys | Refusal::NoHub | Refusal::Unavailable { .. } | Refusal::Failed { .. } => false,
     }
 }

@@ -11,8 +11,8 @@ use crate::connection::ConnectionKey;
 use crate::control::{Client, Name, Request};
 use crate::management::links::LinkRequest;
 use crate::management::{
-    Checked, ConnectionView, EventLine, ImportDocument, Imported, Listing, Management, MintedLink, Refusal, Removed,
-    ResealPage, UsagePage, WhenNotRevoked,
+    ApiFound, AppDocument, AppView, Checked, ConnectionView, EventLine, ImportDocument, Imported, Listing, Management,
+    MintedLink, Refusal, Removed, ResealPage, UsagePage, WhenNotRevoked,
 };
 use crate::store::StoreError;
 
@@ -51,7 +51,7 @@ impl Operator {
     pub(super) async fn import(&mut self, document: &ImportDocument) -> Result<Imported, Refusal> {
         match self {
             Self::Running(client) => client.import(document).await,
-            Self::Direct(management) => management.import_document(document).await,
+            Self::Direct(management) => management.operated().import_document(document).await,
         }
     }
 
@@ -92,7 +92,7 @@ impl Operator {
     pub(super) async fn link(&mut self, key: &ConnectionKey, link: LinkRequest) -> Result<MintedLink, Refusal> {
         match self {
             Self::Running(client) => client.ask(&Request::Link { connection: Name::of(key), link }).await,
-            Self::Direct(management) => management.mint_link(key, &link).await,
+            Self::Direct(management) => management.operated().mint_link(key, &link).await,
         }
     }
 
@@ -103,24 +103,52 @@ impl Operator {
         }
     }
 
+    pub(super) async fn put_app(&mut self, key: &ConnectionKey, app: &AppDocument) -> Result<AppView, Refusal> {
+        match self {
+            Self::Running(client) => client.put_app(&Name::of(key), app).await,
+            Self::Direct(management) => management.put_app(key, app).await,
+        }
+    }
+
+    pub(super) async fn app(&mut self, key: &ConnectionKey) -> Result<AppView, Refusal> {
+        match self {
+            Self::Running(client) => client.ask(&Request::App(Name::of(key))).await,
+            Self::Direct(management) => management.app(key).await,
+        }
+    }
+
+    pub(super) async fn remove_app(&mut self, key: &ConnectionKey) -> Result<(), Refusal> {
+        match self {
+            Self::Running(client) => client.ask(&Request::RemoveApp(Name::of(key))).await,
+            Self::Direct(management) => management.remove_app(key).await,
+        }
+    }
+
     pub(super) async fn check(&mut self, key: &ConnectionKey) -> Result<Checked, Refusal> {
         match self {
             Self::Running(client) => client.ask(&Request::Check(Name::of(key))).await,
-            Self::Direct(management) => management.check(key).await,
+            Self::Direct(management) => management.operated().check(key).await,
+        }
+    }
+
+    pub(super) async fn examine(&mut self, key: &ConnectionKey) -> Result<ApiFound, Refusal> {
+        match self {
+            Self::Running(client) => client.ask(&Request::Examine(Name::of(key))).await,
+            Self::Direct(management) => management.examine(key).await,
         }
     }
 
     pub(super) async fn refresh(&mut self, key: &ConnectionKey) -> Result<ConnectionView, Refusal> {
         match self {
             Self::Running(client) => client.ask(&Request::Refresh(Name::of(key))).await,
-            Self::Direct(management) => management.refresh(key).await,
+            Self::Direct(management) => management.operated().refresh(key).await,
         }
     }
 
     pub(super) async fn remove(&mut self, key: &ConnectionKey, otherwise: WhenNotRevoked) -> Result<Removed, Refusal> {
         match self {
             Self::Running(client) => client.ask(&Request::Remove { connection: Name::of(key), otherwise }).await,
-            Self::Direct(management) => management.remove(key, otherwise).await,
+            Self::Direct(management) => management.operated().remove(key, otherwise).await,
         }
     }
 }

@@ -8,9 +8,9 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use zeroize::Zeroizing;
 
-use super::wire::{Reply, Request};
+use super::wire::{Name, Reply, Request};
 use super::{ControlError, MAX_REPLY_BYTES, own_uid};
-use crate::management::{ImportDocument, Imported, Refusal};
+use crate::management::{AppDocument, AppView, ImportDocument, Imported, Refusal};
 
 /// A connection to a running `serve`.
 #[derive(Debug)]
@@ -56,7 +56,22 @@ impl Client {
         self.exchange(line.as_bytes()).await
     }
 
-    /// Asks for anything but an import.
+    /// Asks for a tenant's app to be taken.
+    pub async fn put_app(&mut self, tenant: &Name, app: &AppDocument) -> Result<AppView, Refusal> {
+        // As above.
+        if !app.faults().is_empty() {
+            return Err(Refusal::Input(app.faults().to_vec()));
+        }
+        let name = serde_json::to_string(tenant).expect("texts serialize");
+        let app = app.to_line();
+        let mut line = Zeroizing::new(String::with_capacity(app.len() + name.len() + 64));
+        for part in ["{\"put_app\":{\"connection\":", &name, ",\"app\":", &app, "}}\n"] {
+            line.push_str(part);
+        }
+        self.exchange(line.as_bytes()).await
+    }
+
+    /// Asks for anything but an import or an app.
     pub async fn ask<T: DeserializeOwned>(&mut self, request: &Request) -> Result<T, Refusal> {
         let mut line = serde_json::to_string(request)
             .map_err(|error| Refusal::Failed { message: format!("the request cannot be written: {error}") })?;

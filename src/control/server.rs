@@ -17,8 +17,7 @@ use zeroize::{Zeroize, Zeroizing};
 use super::wire::{Reply, Request};
 use super::{ControlError, MAX_REQUEST_BYTES, own_uid};
 use crate::connection::ConnectionKey;
-use crate::management::links::LinkRequest;
-use crate::management::{Actor, InputFault, Management, MintedLink, Refusal};
+use crate::management::{Actor, AppDocument, AppView, InputFault, Management, Refusal};
 use crate::shutdown::{Stop, Stopping};
 
 /// Command lines at one time; more wait.
@@ -143,34 +142,53 @@ async fn hold(mut stream: BufReader<UnixStream>) {
     let _ = stream.read_u8().await;
 }
 
-async fn answer(management: &Management, request: Option<Request>) -> Vec<u8> {
+async fn answer(management: &Arc<Management>, request: Option<Request>) -> Vec<u8> {
     let Some(request) = request else {
         let fault = InputFault::new("the request", "is not understood; is the command line another version?");
         return reply::<()>(Err(Refusal::Input(vec![fault])));
     };
     match request {
-        Request::Link { connection, link } => reply(async { mint(management, &connection.key()?, &link).await }.await),
+        Request::Link { connection, link } => {
+            reply(async { management.operated().mint_link(&connection.key()?, &link).await }.await)
+        }
         Request::Events { after, limit } => reply(management.events(after.as_deref(), limit).await),
+        Request::PutApp { connection, app } => {
+            reply(async { put_app(management, &connection.key()?, &app).await }.await)
+        }
+        Request::App(name) => reply(async { management.app(&name.key()?).await }.await),
+        Request::RemoveApp(name) => reply(async { remove_app(management, &name.key()?).await }.await),
         Request::Drain => reply(Ok(())),
-        Request::Import(document) => reply(management.import_document(&document).await),
+        Request::Import(document) => reply(management.operated().import_document(&document).await),
         Request::List { tenant, cursor, limit } => {
             reply(management.list(tenant.as_deref(), cursor.as_deref(), limit).await)
         }
         Request::Show(name) => reply(async { management.show(&name.key()?).await }.await),
-        Request::Check(name) => reply(async { management.check(&name.key()?).await }.await),
-        Request::Refresh(name) => reply(async { management.refresh(&name.key()?).await }.await),
+        Request::Check(name) => reply(async { management.operated().check(&name.key()?).await }.await),
+        Request::Examine(name) => reply(async { management.examine(&name.key()?).await }.await),
+        Request::Refresh(name) => reply(async { management.operated().refresh(&name.key()?).await }.await),
         Request::KeyUsage { cursor, limit } => reply(management.key_usage(cursor.as_deref(), limit).await),
         Request::Reseal { cursor, limit } => reply(management.reseal(cursor.as_deref(), limit).await),
         Request::Remove { connection, otherwise } => {
-            reply(async { management.remove(&connection.key()?, otherwise).await }.await)
+            reply(async { management.operated().remove(&connection.key()?, otherwise).await }.await)
         }
     }
 }
 
-async fn mint(management: &Management, key: &ConnectionKey, link: &LinkRequest) -> Result<MintedLink, Refusal> {
-    let minted = management.mint_link(key, link).await;
-    management.record(&Actor::Operator, "link.minted", key, &minted).await;
-    minted
+async fn put_app(management: &Arc<Management>, key: &ConnectionKey, app: &AppDocument) -> Result<AppView, Refusal> {
+    let put = management.put_app(key, app).await;
+    management.record(&Actor::Operator, "app.put", key, &put).await;
+    if put.is_ok() {
+        // Nobody need wait for what it mends.
+        let (management, key) = (Arc::clone(management), key.clone());
+        tokio::spawn(async move { management.try_new_app(&key).await });
+    }
+    put
+}
+
+async fn remove_app(management: &Management, key: &ConnectionKey) -> Result<(), Refusal> {
+    let removed = management.remove_app(key).await;
+    management.record(&Actor::Operator, "app.removed", key, &removed).await;
+    removed
 }
 
 fn reply<T: Serialize>(result: Result<T, Refusal>) -> Vec<u8> {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::connection::ConnectionKey;
 use crate::management::links::LinkRequest;
-use crate::management::{ImportDocument, InputFault, Refusal, WhenNotRevoked};
+use crate::management::{AppDocument, ImportDocument, InputFault, Refusal, WhenNotRevoked};
 
 /// One request.
 #[derive(Debug, Serialize, Deserialize)]
@@ -26,6 +26,8 @@ pub enum Request {
     Show(Name),
     /// Check a connection.
     Check(Name),
+    /// Ask a connection's org what its session may do.
+    Examine(Name),
     /// Get the next generation.
     Refresh(Name),
     /// Revoke and forget.
@@ -49,6 +51,18 @@ pub enum Request {
         /// What it is to be for.
         link: LinkRequest,
     },
+    /// Take a tenant's app. Written by [`super::Client::put_app`] only, as an import is.
+    #[serde(skip_serializing)]
+    PutApp {
+        /// The tenant.
+        connection: Name,
+        /// The app.
+        app: Box<AppDocument>,
+    },
+    /// A tenant's app without its secrets.
+    App(Name),
+    /// Forget a tenant's app.
+    RemoveApp(Name),
     /// Changes of state.
     Events {
         /// After this one.

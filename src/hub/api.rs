@@ -1,5 +1,6 @@
 //! The management API under `/v1`, described by `/openapi.json`, which is made from this code.
 
+mod app;
 mod audit;
 mod caller;
 mod connections;
@@ -36,6 +37,7 @@ fn described() -> OpenApiRouter<Arc<Hub>> {
         .routes(routes!(user::link))
         .routes(routes!(user::refresh))
         .routes(routes!(user::check))
+        .routes(routes!(app::put, app::show, app::remove))
         .routes(routes!(connections::list))
         .routes(routes!(events::list))
         .routes(routes!(audit::list))

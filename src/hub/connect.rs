@@ -20,6 +20,7 @@ use super::Hub;
 use super::pages::{BrandView, Failure, FailurePage};
 use crate::management::Refusal;
 use crate::management::links::{HeldLink, Link, LinkFault, LinkId, return_address};
+use crate::oauth::App;
 
 /// Where Salesforce sends browsers back to; a callback URL of every app.
 pub(super) const CALLBACK: &str = "/oauth/callback";
@@ -45,22 +46,35 @@ impl Hub {
         }
     }
 
-    fn brand(&self, link: &Link) -> BrandView {
-        self.management.apps().get(&link.app).map_or_else(BrandView::own, |app| BrandView::of(&app.brand))
+    /// The app of a link. A page is shown without its brand rather than not at all.
+    async fn app(&self, link: &Link) -> Option<Arc<App>> {
+        let found = self.management.app_of(&link.key, &link.app).await;
+        found.unwrap_or_else(|error| {
+            tracing::warn!(connection = %link.key, %error, "a link's app cannot be had");
+            None
+        })
     }
 
-    fn app_name(&self, link: &Link) -> String {
-        self.management.apps().get(&link.app).map_or_else(|| "The app".to_owned(), |app| app.brand.name.clone())
+    async fn brand(&self, link: &Link) -> BrandView {
+        self.app(link).await.map_or_else(BrandView::own, |app| BrandView::of(&app.brand))
+    }
+
+    async fn app_name(&self, link: &Link) -> String {
+        self.app(link).await.map_or_else(|| "The app".to_owned(), |app| app.brand.name.clone())
     }
 
     /// The page of a failure, about a link where there is one.
-    fn failed(&self, failure: &Failure, link: Option<(&Link, Option<&LinkId>)>) -> Response {
-        let name = link.map_or_else(|| "The app".to_owned(), |(link, _)| self.app_name(link));
+    async fn failed(&self, failure: &Failure, link: Option<(&Link, Option<&LinkId>)>) -> Response {
+        let app = match link {
+            Some((link, _)) => self.app(link).await,
+            None => None,
+        };
+        let name = app.as_ref().map_or("The app", |app| &app.brand.name);
         let host = link.and_then(|(link, _)| link.login.as_ref()).map(|login| login.host().to_owned());
         let again = link.and_then(|(_, id)| id).filter(|_| failure.can_be_tried_again());
         FailurePage {
-            brand: link.map_or_else(BrandView::own, |(link, _)| self.brand(link)),
-            text: failure.text(&name, host.as_deref()),
+            brand: app.as_ref().map_or_else(BrandView::own, |app| BrandView::of(&app.brand)),
+            text: failure.text(name, host.as_deref()),
             retry: again.map(|id| format!("/connect/{}", id.as_str())),
             return_link: link.and_then(|(link, _)| return_address(link, "failed")),
             opener: link.and_then(|(link, _)| link.opener()),

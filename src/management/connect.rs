@@ -62,17 +62,22 @@ impl Management {
     /// Exchanges the code of a consent.
     pub async fn redeem(
         &self,
+        key: &ConnectionKey,
         app: &str,
         login: &LoginUrl,
         code: &Secret<String>,
         verifier: &CodeVerifier,
         redirect_uri: &str,
     ) -> Result<TokenResponse, NotObtained> {
-        let app = self.apps.get(app).ok_or_else(|| NotObtained::App(format!("apps.{app} is not configured")))?;
+        let found = self.app_of(key, app).await.map_err(|refusal| match refusal.is_passing() {
+            true => NotObtained::Unavailable(refusal.to_string()),
+            false => NotObtained::App(refusal.to_string()),
+        })?;
+        let app = found.ok_or_else(|| NotObtained::App(format!("apps.{app} is not configured")))?;
         let credentials = app.web_credentials().map_err(|error| NotObtained::App(error.to_string()))?;
         let unavailable = |error: &dyn std::fmt::Display| NotObtained::Unavailable(format!("{login}: {error}"));
         let connection = self.transport.one_shot(login).await.map_err(|error| unavailable(&error))?;
-        let redeemed = oauth::redeem(app, &credentials, login, code, verifier, redirect_uri, connection).await;
+        let redeemed = oauth::redeem(&app, &credentials, login, code, verifier, redirect_uri, connection).await;
         redeemed.map_err(|error| match error {
             ExchangeError::Answered(failure) => NotObtained::Failed(failure),
             ExchangeError::Lost(_) | ExchangeError::NotSent(_) => unavailable(&error),
@@ -89,8 +94,8 @@ impl Management {
     ) -> Result<Judged, Refusal> {
         let refused = |cause| Err(Refusal::Refused(cause));
         let response = &new.response;
-        let app = self.apps.get(&new.app);
-        let secret = app.and_then(|app| app.client_secret.as_ref()).and_then(|file| file.read().ok());
+        let app = self.app_of(key, &new.app).await?;
+        let secret = app.as_ref().and_then(|app| app.client_secret.as_ref()?.read().ok());
         if secret.is_some_and(|secret| !signature_fits(response, &secret)) {
             return refused(Cause::SignatureWrong);
         }
@@ -98,7 +103,7 @@ impl Management {
             return refused(Cause::HostNotAllowed);
         }
         let Some(identity) = response.identity.clone() else { return refused(Cause::OrgMismatch) };
-        if let (Some(token), Some(nonce), Some(app)) = (&response.id_token, nonce, app) {
+        if let (Some(token), Some(nonce), Some(app)) = (&response.id_token, nonce, &app) {
             self.check_id_token(token, nonce, &app.client_id, &new.login_url, &identity).await?;
         }
         if let Some(record) = self.store.read_record(key).await? {

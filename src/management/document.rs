@@ -7,6 +7,7 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use crate::connection::ConnectionKey;
 use crate::secret::Secret;
 
 /// The longest object: two tokens of the greatest length, every character escaped, and the rest.
@@ -54,6 +55,8 @@ pub enum Field {
     Text(Secret<String>),
     /// A whole number from 0.
     Number(u64),
+    /// Yes or no.
+    Flag(bool),
     /// A list of texts.
     List(Vec<Secret<String>>),
     /// Anything else.
@@ -89,6 +92,16 @@ impl fmt::Display for InputFault {
 }
 
 impl ImportDocument {
+    /// The connection that it names, if it names one.
+    pub(super) fn key(&self) -> Option<ConnectionKey> {
+        let text = |field: &Option<Field>| match field {
+            Some(Field::Text(text)) => Some(text.clone()),
+            _ => None,
+        };
+        let (tenant, user) = (text(&self.tenant)?, text(&self.user));
+        ConnectionKey::parse(tenant.expose(), user.as_ref().map(|user| user.expose().as_str())).ok()
+    }
+
     /// Reads one JSON object.
     pub fn parse(json: &[u8]) -> Result<Self, InputFault> {
         if json.len() > MAX_DOCUMENT_BYTES {
@@ -111,25 +124,31 @@ impl ImportDocument {
         let mut line = Zeroizing::new(String::with_capacity(MAX_DOCUMENT_BYTES));
         line.push('{');
         for (index, (key, field)) in self.fields().enumerate() {
-            line.push_str(if index == 0 { "" } else { "," });
-            push_text(&mut line, key);
-            line.push(':');
-            match field {
-                Field::Text(text) => push_text(&mut line, text.expose()),
-                Field::Number(number) => line.push_str(&number.to_string()),
-                Field::List(items) => {
-                    line.push('[');
-                    for (index, item) in items.iter().enumerate() {
-                        line.push_str(if index == 0 { "" } else { "," });
-                        push_text(&mut line, item.expose());
-                    }
-                    line.push(']');
-                }
-                Field::Other => line.push_str("false"),
-            }
+            push_field(&mut line, index == 0, key, field);
         }
         line.push('}');
         line
+    }
+}
+
+/// Writes one field of an object.
+pub(super) fn push_field(line: &mut String, is_first: bool, key: &str, field: &Field) {
+    line.push_str(if is_first { "" } else { "," });
+    push_text(line, key);
+    line.push(':');
+    match field {
+        Field::Text(text) => push_text(line, text.expose()),
+        Field::Number(number) => line.push_str(&number.to_string()),
+        Field::List(items) => {
+            line.push('[');
+            for (index, item) in items.iter().enumerate() {
+                line.push_str(if index == 0 { "" } else { "," });
+                push_text(line, item.expose());
+            }
+            line.push(']');
+        }
+        Field::Flag(flag) => line.push_str(if *flag { "true" } else { "false" }),
+        Field::Other => line.push_str("{}"),
     }
 }
 
@@ -214,8 +233,8 @@ impl<'de> Visitor<'de> for FieldVisitor {
         Ok(Field::Other)
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Field, E> {
-        Ok(Field::Other)
+    fn visit_bool<E>(self, flag: bool) -> Result<Field, E> {
+        Ok(Field::Flag(flag))
     }
 
     fn visit_unit<E>(self) -> Result<Field, E> {

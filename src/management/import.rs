@@ -1,10 +1,13 @@
 //! Import: an authorization that somebody else obtained becomes a connection. Nothing is written before everything has
 //! been checked, and no refresh token gets a second holder: two would spend it for each other.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
-use super::{ImportDocument, ImportRequest, Management, Refusal};
+use super::{Field, ImportDocument, ImportRequest, Management, Refusal};
 use crate::connection::{ConnectionKey, Generation, Status};
+use crate::oauth::{App, OWN_APP};
 use crate::salesforce::identity::Id;
 use crate::store::{Fingerprint, GrantKind, Head, NewRecord, Put, PutWhen, Record, StoreTime};
 use crate::token::{GrantSecret, SessionSecret};
@@ -35,8 +38,21 @@ impl Imported {
 impl Management {
     /// Checks a document and imports it.
     pub async fn import_document(&self, document: &ImportDocument) -> Result<Imported, Refusal> {
-        let (key, request) = ImportRequest::check(document, &self.apps, &self.trusted_hosts).map_err(Refusal::Input)?;
+        let own = self.own_app_of(document).await?;
+        let apps = own.map_or_else(|| self.apps.clone(), |own| self.apps.with(own));
+        let (key, request) = ImportRequest::check(document, &apps, &self.trusted_hosts).map_err(Refusal::Input)?;
         self.import(&key, &request).await
+    }
+
+    /// The app that the tenant brought, if the document names it.
+    async fn own_app_of(&self, document: &ImportDocument) -> Result<Option<Arc<App>>, Refusal> {
+        let (Some(Field::Text(tenant)), Some(Field::Text(app))) = (&document.tenant, &document.app) else {
+            return Ok(None);
+        };
+        match ConnectionKey::parse(tenant.expose(), None) {
+            Ok(key) if app.expose() == OWN_APP => self.app_of(&key, OWN_APP).await,
+            _ => Ok(None),
+        }
     }
 
     /// Imports an authorization as this connection. Safe to repeat.

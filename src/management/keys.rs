@@ -1,6 +1,7 @@
-//! What becomes of records when keys change: which keys they need, sealing them anew, and noticing those that no key
+//! What becomes of records and documents when keys change: which keys they need, sealing them anew, and noticing those that no key
 //! opens. A record's generation, status and announcements are never touched here.
 
+mod documents;
 mod reseal;
 mod usage;
 mod watch;

@@ -31,6 +31,12 @@ pub enum Refusal {
     /// Links lead to a hub.
     #[error("there is no section [hub] in the configuration; links are made where the hub is")]
     NoHub,
+    /// The tenant has no app of its own.
+    #[error("the tenant has brought no app of its own")]
+    NoApp,
+    /// Connections need the app.
+    #[error("{0} connections of the tenant use its app; remove them first, or connect them under another app")]
+    AppInUse(usize),
     /// Users come after their tenant.
     #[error("the tenant itself is not connected yet, and hub.users_need_installation wants that first")]
     InstallationNeeded,

@@ -6,7 +6,7 @@ use super::{MAX_PAGE, Management, Refusal};
 use crate::connection::{ConnectionKey, Generation};
 use crate::secret::Secret;
 use crate::store::{Record, StoreError};
-use crate::token::SessionSecret;
+use crate::token::{OwnApp, SessionSecret};
 
 /// What to do with a connection that cannot be revoked at Salesforce.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,7 +40,7 @@ pub struct OffBoarded {
 }
 
 impl Management {
-    /// Removes every connection of a tenant, its users' first. One that fails does not keep the others; the same again
+    /// Removes every connection of a tenant, its users' first, then the app that it brought. One that fails does not keep the others; the same again
     /// tries what is left.
     pub async fn remove_tenant(&self, tenant: &str, otherwise: WhenNotRevoked) -> Result<OffBoarded, Refusal> {
         let (mut outcome, mut cursor) = (OffBoarded::default(), None);
@@ -57,6 +57,9 @@ impl Management {
             }
             cursor = page.next;
             if cursor.is_none() {
+                if outcome.failed.is_empty() && self.vault.has_grant_keys() {
+                    self.store.remove_document(&OwnApp::document(tenant), None).await?;
+                }
                 return Ok(outcome);
             }
         }

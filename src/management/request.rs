@@ -60,7 +60,12 @@ impl ImportRequest {
         if configured.is_none() && (app_is_named || grant != GrantKind::AccessToken) {
             let known: Vec<_> = apps.iter().map(|app| app.name.as_str()).collect();
             let known = if known.is_empty() { "none is configured".to_owned() } else { known.join(", ") };
-            reader.fault("app", format_args!("is not an app of the configuration, [apps.NAME]; known here: {known}"));
+            reader.fault(
+                "app",
+                format_args!(
+                    "is not an app of the configuration, [apps.NAME], nor the tenant's own; known here: {known}"
+                ),
+            );
         }
         if let Some(why) = configured.and_then(|app| lacks(app, grant)) {
             reader.fault("app", why);
@@ -105,11 +110,9 @@ const OWN_HOST: &str = "must be the org's own host, like https://acme.my.salesfo
 /// What an app lacks for a grant, if anything.
 fn lacks(app: &App, grant: GrantKind) -> Option<&'static str> {
     match grant {
-        GrantKind::JwtBearer if app.private_key.is_none() => {
-            Some("has no private_key_file in the configuration; jwt_bearer signs with it")
-        }
+        GrantKind::JwtBearer if app.private_key.is_none() => Some("has no private key; jwt_bearer signs with it"),
         GrantKind::ClientCredentials if app.client_secret.is_none() => {
-            Some("has no client_secret_file in the configuration; client_credentials proves itself with it")
+            Some("has no client secret; client_credentials proves itself with it")
         }
         _ => None,
     }
@@ -127,7 +130,9 @@ impl Reader {
     fn text(&mut self, key: &str, field: Option<&Field>) -> Option<Secret<String>> {
         match field? {
             Field::Text(text) => return Some(text.clone()),
-            Field::Number(_) | Field::List(_) | Field::Other => self.fault(key, "must be a text in quotes"),
+            Field::Number(_) | Field::Flag(_) | Field::List(_) | Field::Other => {
+                self.fault(key, "must be a text in quotes")
+            }
         }
         None
     }
@@ -223,7 +228,7 @@ impl Reader {
 
     /// Scopes belong to the app; checked all the same.
     fn scopes(&mut self, document: &ImportDocument) {
-        if matches!(document.scopes, Some(Field::Number(_) | Field::Other)) {
+        if matches!(document.scopes, Some(Field::Number(_) | Field::Flag(_) | Field::Other)) {
             self.fault("scopes", "must be a list of texts");
         }
     }

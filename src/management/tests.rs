@@ -62,8 +62,8 @@ fn each_fault_of_a_document_names_its_key_and_never_its_value() {
         (r#"{"tenant":"a","grant":"client_credentials","username":"S3CRET"}"#, "username", "no use"),
         (r#"{"tenant":"a","grant":"jwt_bearer"}"#, "username", "is missing"),
         (r#"{"tenant":"a","grant":"jwt_bearer","username":"S3CRET S3CRET"}"#, "username", "visible ASCII"),
-        (r#"{"tenant":"a","grant":"jwt_bearer","username":"u"}"#, "app", "has no private_key_file"),
-        (r#"{"tenant":"a","grant":"client_credentials"}"#, "app", "has no client_secret_file"),
+        (r#"{"tenant":"a","grant":"jwt_bearer","username":"u"}"#, "app", "has no private key"),
+        (r#"{"tenant":"a","grant":"client_credentials"}"#, "app", "has no client secret"),
         (r#"{"tenant":"a","grant":"client_credentials","app":"server"}"#, "instance_url", "the org's own host"),
         (
             r#"{"tenant":"a","grant":"client_credentials","login_url":"https://test.salesforce.com"}"#,

@@ -1,4 +1,4 @@
-//! Apps: the OAuth client registrations of the configuration.
+//! Apps: OAuth client registrations, of the configuration or brought by tenants.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -9,31 +9,35 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::brand::{Brand, Logo, MAX_LOGO_BYTES, parse_display_name};
-use super::private_key::{PrivateKeyError, PrivateKeyFile, SigningKey};
-use super::{Earn, SecretFile, SecretFileError};
+use super::private_key::{AppKey, PrivateKeyError, SigningKey};
+use super::{ClientSecret, Earn, SecretFile, SecretFileError};
 use crate::salesforce::hosts::{LoginUrl, TrustedHosts};
 use crate::salesforce::scopes::Scopes;
 use crate::secret::Secret;
 use crate::settings::Section;
 
+/// The name by which a connection says that its app is the one that its tenant brought.
+pub const OWN_APP: &str = "own";
+
 /// Far longer than any site's URL.
 const MAX_AUDIENCE: usize = 512;
+const MAX_CLIENT_ID: usize = 512;
 
 /// An OAuth client registration: an External Client App or Connected App.
 #[derive(Clone, Debug)]
 pub struct App {
-    /// Its name in the configuration.
+    /// Its name in the configuration, or [`OWN_APP`].
     pub name: String,
     /// The consumer key.
     pub client_id: String,
     /// Where the consumer secret is; apps may go without.
-    pub client_secret: Option<SecretFile>,
+    pub client_secret: Option<ClientSecret>,
     /// Where its connections log in unless they say otherwise.
     pub login_url: LoginUrl,
     /// The session time that the app's policy sets, where the operator knows it.
     pub session_time: Option<Duration>,
     /// Where the private key is that signs its assertions; its certificate is at Salesforce.
-    pub private_key: Option<PrivateKeyFile>,
+    pub private_key: Option<AppKey>,
     /// Whom its assertions are addressed to, where that is not what the login host says.
     pub audience: Option<Audience>,
     /// Whether its new sessions are introspected for how long they live.
@@ -83,13 +87,13 @@ pub enum CredentialsError {
     #[error("apps.{0}.client_secret_file: {1}")]
     Secret(String, SecretFileError),
     /// The grant needs a consumer secret.
-    #[error("apps.{0}.client_secret_file is not configured")]
+    #[error("apps.{0} has no client secret")]
     NoSecret(String),
     /// The private key cannot be used.
     #[error("apps.{0}.private_key_file: {1}")]
     Key(String, PrivateKeyError),
     /// The grant needs a private key.
-    #[error("apps.{0}.private_key_file is not configured")]
+    #[error("apps.{0} has no private key")]
     NoKey(String),
 }
 
@@ -103,6 +107,14 @@ impl Apps {
         self.0.get(name)
     }
 
+    /// The same with one more.
+    #[must_use]
+    pub fn with(&self, app: Arc<App>) -> Self {
+        let mut apps = self.clone();
+        apps.0.insert(app.name.clone(), app);
+        apps
+    }
+
     /// Every app, by name.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<App>> {
         self.0.values()
@@ -112,6 +124,10 @@ impl Apps {
     pub fn read(mut section: Section<'_>, trusted: &TrustedHosts) -> Self {
         let mut apps = BTreeMap::new();
         for (name, table) in section.take_tables() {
+            if name == OWN_APP {
+                section.fault(OWN_APP, "is reserved for the apps that tenants bring; give it another name");
+                continue;
+            }
             if let Some(app) = App::read(&name, section.sub(&name, table), trusted) {
                 apps.insert(name, Arc::new(app));
             }
@@ -126,8 +142,8 @@ impl App {
         if client_id.is_empty() {
             section.fault("client_id", "is missing; it is the app's consumer key");
         }
-        let client_secret = section.file("client_secret_file").map(SecretFile::new);
-        if let Some(Err(error)) = client_secret.as_ref().map(SecretFile::read) {
+        let client_secret = section.file("client_secret_file").map(|file| ClientSecret::File(SecretFile::new(file)));
+        if let Some(Err(error)) = client_secret.as_ref().map(ClientSecret::read) {
             section.fault("client_secret_file", error);
         }
         let login_url = login_host(&mut section, "login_url", "https://login.salesforce.com", trusted);
@@ -138,8 +154,8 @@ impl App {
         let brand = Self::read_brand(name, &mut section);
         const DAY: Duration = Duration::from_secs(24 * 60 * 60);
         let session_time = section.duration("session_time", Duration::from_secs(1)..=DAY);
-        let private_key = section.file("private_key_file").map(PrivateKeyFile::new);
-        if let Some(Err(error)) = private_key.as_ref().map(PrivateKeyFile::read) {
+        let private_key = section.file("private_key_file").map(AppKey::File);
+        if let Some(Err(error)) = private_key.as_ref().map(AppKey::read) {
             section.fault("private_key_file", error);
         }
         let audience = section.parsed("audience");
@@ -177,7 +193,7 @@ impl App {
 
     /// Reads what the app proves itself with when it exchanges the code of a consent.
     pub fn web_credentials(&self) -> Result<Credentials, CredentialsError> {
-        let client_secret = self.client_secret.as_ref().map(SecretFile::read).transpose();
+        let client_secret = self.client_secret.as_ref().map(ClientSecret::read).transpose();
         let client_secret = client_secret.map_err(|error| CredentialsError::Secret(self.name.clone(), error))?;
         Ok(Credentials { client_secret, signing_key: None })
     }
@@ -190,13 +206,18 @@ impl App {
             let key = file.read().map_err(|error| CredentialsError::Key(name(), error))?;
             return Ok(Credentials { client_secret: None, signing_key: Some(Arc::new(key)) });
         }
-        let client_secret = self.client_secret.as_ref().map(SecretFile::read).transpose();
+        let client_secret = self.client_secret.as_ref().map(ClientSecret::read).transpose();
         let client_secret = client_secret.map_err(|error| CredentialsError::Secret(name(), error))?;
         if matches!(earn, Earn::ClientCredentials) && client_secret.is_none() {
             return Err(CredentialsError::NoSecret(name()));
         }
         Ok(Credentials { client_secret, signing_key: None })
     }
+}
+
+/// Salesforce's consumer keys are short words; nothing else goes into a URL.
+pub fn is_client_id(text: &str) -> bool {
+    (1..=MAX_CLIENT_ID).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 fn login_host(section: &mut Section<'_>, key: &'static str, default: &str, trusted: &TrustedHosts) -> Option<LoginUrl> {

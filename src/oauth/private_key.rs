@@ -1,4 +1,4 @@
-//! The private key of an app, which signs its assertions: RSA in a PEM file, read anew at each use.
+//! The private key of an app, which signs its assertions: RSA as PEM, in a file that is read anew at each use, or held.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -9,12 +9,19 @@ use rustls_pki_types::PrivateKeyDer;
 use rustls_pki_types::pem::PemObject;
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::secret::Secret;
+
 /// A key of 4096 bits has about 3,300 bytes; the rest is room for the certificate beside it.
 const MAX_KEY_BYTES: u64 = 64 * 1024;
 
-/// A private key in a file.
+/// Where an app's private key is.
 #[derive(Clone, Debug)]
-pub struct PrivateKeyFile(PathBuf);
+pub enum AppKey {
+    /// In a file.
+    File(PathBuf),
+    /// Here, as PEM.
+    Held(Secret<String>),
+}
 
 /// Why a private key cannot be used. Contains nothing of it.
 #[derive(Debug, thiserror::Error)]
@@ -30,25 +37,30 @@ pub enum PrivateKeyError {
     Form(String),
 }
 
-impl PrivateKeyFile {
-    /// A key in this file.
-    pub fn new(path: PathBuf) -> Self {
-        Self(path)
-    }
-
-    /// Where it is.
-    pub fn path(&self) -> &Path {
-        &self.0
+impl AppKey {
+    /// The file, if it is in one.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) => Some(path),
+            Self::Held(_) => None,
+        }
     }
 
     /// Reads the key: PKCS#8 or PKCS#1.
     pub fn read(&self) -> Result<SigningKey, PrivateKeyError> {
-        let name = || self.0.display().to_string();
+        let path = match self {
+            Self::File(path) => path,
+            Self::Held(pem) => {
+                return SigningKey::parse(pem.expose().as_bytes())
+                    .ok_or_else(|| PrivateKeyError::Form("it".to_owned()));
+            }
+        };
+        let name = || path.display().to_string();
         let read = |error| PrivateKeyError::Read(name(), error);
-        if fs::metadata(&self.0).map_err(read)?.len() > MAX_KEY_BYTES {
+        if fs::metadata(path).map_err(read)?.len() > MAX_KEY_BYTES {
             return Err(PrivateKeyError::Form(name()));
         }
-        let pem = Zeroizing::new(fs::read(&self.0).map_err(read)?);
+        let pem = Zeroizing::new(fs::read(path).map_err(read)?);
         SigningKey::parse(&pem).ok_or_else(|| PrivateKeyError::Form(name()))
     }
 }
@@ -84,20 +96,20 @@ impl std::fmt::Debug for SigningKey {
 
 #[cfg(test)]
 mod tests {
-    use salesforce_sim::AppKey;
+    use salesforce_sim::AppKey as SimKey;
 
     use super::*;
 
-    fn file(text: &str) -> (tempfile::TempDir, PrivateKeyFile) {
+    fn file(text: &str) -> (tempfile::TempDir, AppKey) {
         let folder = tempfile::TempDir::new().unwrap();
         let path = folder.path().join("app.pem");
         fs::write(&path, text).unwrap();
-        (folder, PrivateKeyFile::new(path))
+        (folder, AppKey::File(path))
     }
 
     #[test]
     fn a_key_is_read_in_both_forms_and_signs_the_same() {
-        let signed = [AppKey::first().private_key, AppKey::FIRST_AS_PKCS1].map(|pem| {
+        let signed = [SimKey::first().private_key, SimKey::FIRST_AS_PKCS1].map(|pem| {
             let (_folder, file) = file(pem);
             file.read().unwrap().sign("text").unwrap()
         });
@@ -108,8 +120,8 @@ mod tests {
     #[test]
     fn what_is_no_usable_key_is_refused_without_being_repeated() {
         let elliptic = rcgen::KeyPair::generate().unwrap().serialize_pem();
-        let cut = &AppKey::first().private_key[..600];
-        for text in ["", "a secret", cut, &elliptic, &AppKey::first().certificate, &"x".repeat(70_000)] {
+        let cut = &SimKey::first().private_key[..600];
+        for text in ["", "a secret", cut, &elliptic, &SimKey::first().certificate, &"x".repeat(70_000)] {
             let (_folder, file) = file(text);
             let error = file.read().unwrap_err().to_string();
             assert!(error.contains("app.pem must hold an RSA private key") && error.len() < 300, "{error}");
@@ -118,7 +130,7 @@ mod tests {
 
     #[test]
     fn a_key_never_prints_itself() {
-        let (_folder, file) = file(AppKey::first().private_key);
+        let (_folder, file) = file(SimKey::first().private_key);
         assert_eq!(format!("{:?}", file.read().unwrap()), "[redacted]");
     }
 }

@@ -2,6 +2,7 @@
 //! in which order is decided by `procedure`; here it is carried out.
 
 mod alone;
+mod apps;
 mod earned;
 mod introspection;
 mod outcome;
@@ -48,7 +49,7 @@ pub struct ExchangerParts {
     pub store: Arc<dyn Store>,
     /// Opens and seals them.
     pub vault: Arc<Vault>,
-    /// The apps of the configuration.
+    /// The apps of the configuration. Those that tenants brought are in the store.
     pub apps: Apps,
     /// Dials token endpoints.
     pub transport: Arc<Transport>,
@@ -233,7 +234,7 @@ impl Exchanger {
             Sent::Refused(cause) => Outcome::Refused(*cause),
             Sent::Unspent(_) | Sent::Unknown(_) => Outcome::Unclear,
         };
-        self.parts.breaker.note(ready.app(), key, told, Instant::now());
+        self.parts.breaker.note(ready.breaker(), key, told, Instant::now());
         self.parts.metrics.exchange_duration.observe(sent_at.elapsed().as_secs_f64());
         self.count(grant, sent.label());
     }

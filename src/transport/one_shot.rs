@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{HOST, USER_AGENT};
-use http::{HeaderValue, Request, StatusCode};
+use http::{HeaderMap, HeaderValue, Request, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
@@ -31,6 +31,8 @@ pub struct Answer {
     pub status: StatusCode,
     /// The value of `Content-Type`.
     pub content_type: Option<HeaderValue>,
+    /// The headers.
+    pub headers: HeaderMap,
     /// The body, complete.
     pub body: Bytes,
 }
@@ -64,7 +66,8 @@ impl OneShot {
             let response = self.sender.send_request(request).await.map_err(|error| OneShotError::Lost(error.into()))?;
             let (head, body) = response.into_parts();
             let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await.map_err(OneShotError::Lost)?.to_bytes();
-            Ok(Answer { status: head.status, content_type: head.headers.get("content-type").cloned(), body })
+            let content_type = head.headers.get("content-type").cloned();
+            Ok(Answer { status: head.status, content_type, headers: head.headers, body })
         };
         timeout(self.limit, exchange).await.map_err(|_| OneShotError::TimedOut)?
     }

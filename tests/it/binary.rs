@@ -310,6 +310,82 @@ async fn drain_waits_for_calls_under_way_and_the_signal_that_follows_cuts_none_s
     assert_eq!(drain.wait().unwrap().code(), Some(0));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn links_and_events_are_had_beside_a_running_serve_and_without_one() {
+    let site = Site::new().await;
+    let (acme, authorization) = site.authorization("acme");
+    let link = ["connection", "link", "--tenant", "acme", "--json"];
+    let without = site.run(&link, "");
+    assert_eq!(code(&without), 64);
+    assert!(String::from_utf8(without.stderr).unwrap().contains("[hub]"));
+    let config = std::fs::read_to_string(site.path("orgpass.toml")).unwrap();
+    std::fs::write(site.path("orgpass.toml"), format!("{config}[hub]\nlisten = \"{}\"\n", free_address())).unwrap();
+    let instance = acme.instance_url();
+    site.done(&["connection", "import", "--tenant", "acme", "--instance-url", &instance], &authorization);
+    for running in [false, true] {
+        let _serve = if running { Some(site.serve().await) } else { None };
+        let minted: serde_json::Value = serde_json::from_str(&site.done(&link, "")).unwrap();
+        assert!(minted["url"].as_str().unwrap().starts_with("http://127.0.0.1:"), "{minted}");
+        assert_eq!(
+            code(&site.run(&["connection", "link", "--tenant", "acme", "--return-to", "https://x.example"], "")),
+            65
+        );
+        let events = site.done(&["events", "--json"], "");
+        let first: serde_json::Value = serde_json::from_str(events.lines().next().unwrap()).unwrap();
+        assert_eq!((first["tenant"].as_str(), first["after"]["status"].as_str()), (Some("acme"), Some("active")));
+        assert!(site.done(&["events"], "").contains("tenant acme: new -> active"));
+        assert_eq!(site.done(&["events", "--after", first["id"].as_str().unwrap()], ""), "");
+    }
+    site.search_for_secrets();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn doctor_says_what_is_wrong_and_how_to_mend_it() {
+    let site = Site::new().await;
+    let (acme, authorization) = site.authorization("acme");
+    let instance = acme.instance_url();
+    site.done(&["connection", "import", "--tenant", "acme", "--instance-url", &instance], &authorization);
+    let doctor = ["doctor", "--tenant", "acme", "--json"];
+    let found = |text: &str, check: &str| -> (String, String) {
+        let line = text
+            .lines()
+            .find(|line| line.contains(&format!("\"check\":\"{check}\"")))
+            .unwrap_or_else(|| panic!("{check}: {text}"));
+        let finding: serde_json::Value = serde_json::from_str(line).unwrap();
+        (finding["verdict"].as_str().unwrap().to_owned(), finding["fix"].as_str().unwrap_or_default().to_owned())
+    };
+    for running in [false, true] {
+        let _serve = if running { Some(site.serve().await) } else { None };
+        let well = site.done(&doctor, "");
+        for check in ["configuration", "store", "status", "session", "api access", "limits"] {
+            assert_eq!(found(&well, check).0, "pass", "{check}: {well}");
+        }
+        if !running {
+            for check in ["login host", "clock", "apps.default"] {
+                assert_eq!(found(&well, check).0, "pass", "{check}: {well}");
+            }
+        }
+    }
+    assert_eq!(site.sim.spent_tokens_presented(), 0, "nothing was spent");
+
+    let ill = |site: &Site| {
+        let output = site.run(&doctor, "");
+        assert_eq!(code(&output), 1);
+        String::from_utf8(output.stdout).unwrap()
+    };
+    std::fs::write(site.path("secret"), "another").unwrap();
+    let (verdict, fix) = found(&ill(&site), "apps.default");
+    assert_eq!((verdict.as_str(), fix.contains("client_secret_file")), ("fail", true), "{fix}");
+    std::fs::write(site.path("secret"), &site.app.client_secret).unwrap();
+    site.sim.restrict_ip(&acme, Some(salesforce_sim::ApiFamily::Rest));
+    let (verdict, fix) = found(&ill(&site), "api access");
+    assert_eq!((verdict.as_str(), fix.contains("IP restriction")), ("fail", true), "{fix}");
+    site.sim.lift_ip_restriction(&acme);
+    std::fs::write(site.path("grant.keys"), "nonsense").unwrap();
+    assert_eq!(found(&ill(&site), "configuration").0, "fail");
+    site.search_for_secrets();
+}
+
 #[test]
 fn a_second_serve_on_one_file_is_told_so() {
     let site = Site::build();

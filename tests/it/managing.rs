@@ -1,5 +1,6 @@
 //! The management API and the status page, over HTTP.
 
+mod apps;
 mod people;
 
 use http::Method;

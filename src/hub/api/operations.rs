@@ -30,7 +30,7 @@ pub(super) struct Import {
     username: Option<String>,
     /// Checked, and not used.
     scopes: Option<Vec<String>>,
-    /// The app of the configuration.
+    /// The app of the configuration, or `own` for the tenant's own; `default` by default.
     app: Option<String>,
 }
 
@@ -57,7 +57,7 @@ pub(super) struct RemoveResult {
 #[derive(Deserialize, ToSchema)]
 #[expect(dead_code, reason = "says what there is in the description; it is read into a link request")]
 pub(super) struct NewLink {
-    /// The app that asks; by default the connection's, else `default`.
+    /// The app that asks; by default the connection's, else the tenant's own, else `default`.
     app: Option<String>,
     /// What is asked for; by default what the app's configuration says.
     scopes: Option<Vec<String>>,

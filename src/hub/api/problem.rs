@@ -146,6 +146,8 @@ impl From<Refusal> for Problem {
                 Self { errors: faults.iter().map(fault).collect(), ..problem }
             }
             Refusal::NotConnected => of(StatusCode::NOT_FOUND, "not-connected", "There is no such connection"),
+            Refusal::NoApp => of(StatusCode::NOT_FOUND, "no-app", "The tenant has no app of its own"),
+            Refusal::AppInUse(_) => of(StatusCode::CONFLICT, "app-in-use", "Connections use the app"),
             Refusal::Conflict(_) => of(StatusCode::CONFLICT, "conflict", "Another authorization is there"),
             Refusal::TokenHeld(_) => of(StatusCode::CONFLICT, "token-held", "Another connection has this token"),
             Refusal::TokenSpent => of(StatusCode::CONFLICT, "token-spent", "The refresh token is spent"),

@@ -34,25 +34,25 @@ pub(super) async fn come_back(State(hub): State<Arc<Hub>>, Query(back): Query<Ba
     let state = back.state.as_deref().unwrap_or_default();
     let held = match hub.management.link_of_state(state).await {
         Ok(Some(held)) => held,
-        Ok(None) => return hub.failed(&Failure::LinkUnknown, None),
-        Err(refusal) => return hub.failed(&refusal.into(), None),
+        Ok(None) => return hub.failed(&Failure::LinkUnknown, None).await,
+        Err(refusal) => return hub.failed(&refusal.into(), None).await,
     };
     let came = held.link.come_back(Some(&browser.hash()), state, unix_now());
     let (redeeming, flow) = match came {
         Ok(came) => came,
-        Err(fault) => return hub.failed(&fault.into(), Some((&held.link, None))),
+        Err(fault) => return hub.failed(&fault.into(), Some((&held.link, None))).await,
     };
     // Whoever writes this first has the code to itself.
     let held = match hub.management.advance_link(&held, redeeming).await {
         Ok(Some(held)) => held,
-        Ok(None) => return hub.failed(&Failure::Busy, Some((&held.link, None))),
-        Err(refusal) => return hub.failed(&refusal.into(), Some((&held.link, None))),
+        Ok(None) => return hub.failed(&Failure::Busy, Some((&held.link, None))).await,
+        Err(refusal) => return hub.failed(&refusal.into(), Some((&held.link, None))).await,
     };
     match hub.answer(&held, &flow, &back).await {
         Ok(()) => go(&hub.page_of(&held, "confirm")),
         Err(failure) => {
             hub.reopen(&held, &failure).await;
-            hub.failed_at(&failure, &held)
+            hub.failed_at(&failure, &held).await
         }
     }
 }
@@ -67,8 +67,10 @@ impl Hub {
         let code = back.code.as_ref().filter(|code| (1..=MAX_CODE).contains(&code.len()));
         let code = Secret::new(code.ok_or(Failure::OutOfStep)?.clone());
         let link = &held.link;
-        let redeemed =
-            self.management.redeem(&link.app, &flow.login, &code, &flow.verifier, &self.callback_url()).await;
+        let redeemed = self
+            .management
+            .redeem(&link.key, &link.app, &flow.login, &code, &flow.verifier, &self.callback_url())
+            .await;
         let new = NewConnection {
             app: link.app.clone(),
             login_url: flow.login.clone(),

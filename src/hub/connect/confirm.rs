@@ -29,7 +29,7 @@ pub(super) async fn page(State(hub): State<Arc<Hub>>, Path(id): Path<String>, he
     let browser = Browser::of(&headers, hub.is_secure());
     let (id, held) = match hub.held(&id).await {
         Ok(found) => found,
-        Err(failure) => return hub.failed(&failure, None),
+        Err(failure) => return hub.failed(&failure, None).await,
     };
     let link = &held.link;
     let hash = browser.hash();
@@ -37,7 +37,7 @@ pub(super) async fn page(State(hub): State<Arc<Hub>>, Path(id): Path<String>, he
         (Err(LinkFault::Used), _) if link.browser.as_ref() == Some(&hash) => {
             go(&format!("/connect/{}/done", id.as_str()))
         }
-        (Err(fault), _) => hub.failed(&fault.into(), Some((link, None))),
+        (Err(fault), _) => hub.failed(&fault.into(), Some((link, None))).await,
         (Ok(()), Stage::Answered(answered) | Stage::Connecting(answered, _)) => {
             let page = hub.confirm_page(link, answered, browser.csrf(id.as_str())).await;
             page.render_page().leading_away().into_response()
@@ -56,23 +56,23 @@ pub(super) async fn answer(
     let browser = Browser::of(&headers, hub.is_secure());
     let (id, held) = match hub.held(&id).await {
         Ok(found) => found,
-        Err(failure) => return hub.failed(&failure, None),
+        Err(failure) => return hub.failed(&failure, None).await,
     };
     if !browser.sent(&headers, &form.csrf, id.as_str()) {
-        return hub.failed(&Failure::Forged, Some((&held.link, Some(&id))));
+        return hub.failed(&Failure::Forged, Some((&held.link, Some(&id)))).await;
     }
     let done = format!("/connect/{}/done", id.as_str());
     let confirmed = held.link.confirm(Some(&browser.hash()), unix_now());
     let (connecting, answered) = match confirmed {
         Ok(confirmed) => confirmed,
         Err(LinkFault::Used) => return go(&done),
-        Err(fault) => return hub.failed(&fault.into(), Some((&held.link, Some(&id)))),
+        Err(fault) => return hub.failed(&fault.into(), Some((&held.link, Some(&id)))).await,
     };
     // Whoever writes this first goes on alone.
     let held = match hub.management.advance_link(&held, connecting).await {
         Ok(Some(held)) => held,
-        Ok(None) => return hub.failed(&Failure::Busy, Some((&held.link, Some(&id)))),
-        Err(refusal) => return hub.failed(&refusal.into(), Some((&held.link, Some(&id)))),
+        Ok(None) => return hub.failed(&Failure::Busy, Some((&held.link, Some(&id)))).await,
+        Err(refusal) => return hub.failed(&refusal.into(), Some((&held.link, Some(&id)))).await,
     };
     // Goes to its end even if the browser does not wait.
     let finished = {
@@ -81,7 +81,7 @@ pub(super) async fn answer(
     };
     match finished.unwrap_or(Err(Failure::Unavailable)) {
         Ok(ending) => go(&after(&held.link, ending).unwrap_or(done)),
-        Err(failure) => hub.failed(&failure, Some((&held.link, Some(&id)))),
+        Err(failure) => hub.failed(&failure, Some((&held.link, Some(&id)))).await,
     }
 }
 
@@ -95,21 +95,23 @@ pub(super) async fn done(State(hub): State<Arc<Hub>>, Path(id): Path<String>, he
     let browser = Browser::of(&headers, hub.is_secure());
     let (id, held) = match hub.held(&id).await {
         Ok(found) => found,
-        Err(failure) => return hub.failed(&failure, None),
+        Err(failure) => return hub.failed(&failure, None).await,
     };
     let link = &held.link;
     if link.browser.as_deref() != Some(&browser.hash()) {
-        return hub.failed(&Failure::LinkUsed, Some((link, None)));
+        return hub.failed(&Failure::LinkUsed, Some((link, None))).await;
     }
     let status = match link.stage {
         Stage::Ended(Ending::Connected) => "connected",
         Stage::Ended(Ending::Cancelled) => "cancelled",
-        Stage::Ended(Ending::Failed(cause)) => return hub.failed(&Failure::Salesforce(cause), Some((link, None))),
+        Stage::Ended(Ending::Failed(cause)) => {
+            return hub.failed(&Failure::Salesforce(cause), Some((link, None))).await;
+        }
         _ => return go(&format!("/connect/{}", id.as_str())),
     };
     let org_host = if status == "connected" { hub.host_of(link).await } else { None };
     DonePage {
-        brand: hub.brand(link),
+        brand: hub.brand(link).await,
         status,
         org_host,
         return_link: return_address(link, status),
@@ -128,7 +130,7 @@ impl Hub {
         let identity = response.identity.as_ref();
         let user_id = identity.map(|identity| identity.user.to_string()).unwrap_or_default();
         ConfirmPage {
-            brand: self.brand(link),
+            brand: self.brand(link).await,
             org_host: instance.map_or_else(|_| response.instance_url.clone(), |url| url.authority().to_owned()),
             org_id: identity.map(|identity| identity.org.to_string()).unwrap_or_default(),
             username: answered.username.clone().unwrap_or(user_id),
@@ -194,8 +196,8 @@ impl Hub {
     }
 
     /// The page of a failure of a link that was found by its state.
-    pub(super) fn failed_at(&self, failure: &Failure, held: &HeldLink) -> Response {
+    pub(super) async fn failed_at(&self, failure: &Failure, held: &HeldLink) -> Response {
         let id: &LinkId = &held.link.id;
-        self.failed(failure, Some((&held.link, Some(id))))
+        self.failed(failure, Some((&held.link, Some(id)))).await
     }
 }

@@ -33,25 +33,25 @@ pub(super) async fn page(State(hub): State<Arc<Hub>>, Path(id): Path<String>, he
     let browser = Browser::of(&headers, hub.is_secure());
     let (id, held) = match hub.held(&id).await {
         Ok(found) => found,
-        Err(failure) => return hub.failed(&failure, None),
+        Err(failure) => return hub.failed(&failure, None).await,
     };
     let hash = browser.hash();
     match (held.link.look(Some(&hash), unix_now()), &held.link.stage) {
         (Err(LinkFault::Used), _) if held.link.browser.as_ref() == Some(&hash) => {
             return go(&format!("/connect/{}/done", id.as_str()));
         }
-        (Err(fault), _) => return hub.failed(&fault.into(), Some((&held.link, None))),
+        (Err(fault), _) => return hub.failed(&fault.into(), Some((&held.link, None))).await,
         (Ok(()), Stage::Answered(_) | Stage::Connecting(..)) => {
             return go(&format!("/connect/{}/confirm", id.as_str()));
         }
         (Ok(()), _) => {}
     }
-    let mut response = first(&hub, &held.link, &id, &browser, None).into_response();
+    let mut response = first(&hub, &held.link, &id, &browser, None).await.into_response();
     browser.remember(response.headers_mut());
     response
 }
 
-fn first(hub: &Hub, link: &Link, id: &LinkId, browser: &Browser, wrong: Option<(&Begin, String)>) -> Html {
+async fn first(hub: &Hub, link: &Link, id: &LinkId, browser: &Browser, wrong: Option<(&Begin, String)>) -> Html {
     let known = link.login.as_ref().map(|login| login.host().to_owned());
     let chosen = match &wrong {
         Some(_) => "address",
@@ -59,14 +59,15 @@ fn first(hub: &Hub, link: &Link, id: &LinkId, browser: &Browser, wrong: Option<(
         None => "production",
     };
     let (address, fault) = wrong.map_or_else(Default::default, |(form, fault)| (form.address.clone(), Some(fault)));
+    let (brand, name) = (hub.brand(link).await, hub.app_name(link).await);
     let last = match &link.stage {
         Stage::Open(Some(Ending::Failed(cause))) => Some(Failure::Salesforce(*cause)),
         Stage::Open(Some(Ending::Cancelled)) => Some(Failure::Denied),
         _ => None,
     };
-    let last = last.map(|failure| failure.text(&hub.app_name(link), known.as_deref()));
+    let last = last.map(|failure| failure.text(&name, known.as_deref()));
     LinkPage {
-        brand: hub.brand(link),
+        brand,
         scopes: ScopeView::all(&link.asked),
         known,
         chosen,
@@ -90,24 +91,24 @@ pub(super) async fn begin(
     let browser = Browser::of(&headers, hub.is_secure());
     let (id, held) = match hub.held(&id).await {
         Ok(found) => found,
-        Err(failure) => return hub.failed(&failure, None),
+        Err(failure) => return hub.failed(&failure, None).await,
     };
     if !browser.sent(&headers, &form.csrf, id.as_str()) {
-        return hub.failed(&Failure::Forged, Some((&held.link, Some(&id))));
+        return hub.failed(&Failure::Forged, Some((&held.link, Some(&id)))).await;
     }
-    let Some(app) = hub.management.apps().get(&held.link.app).cloned() else {
-        return hub.failed(&Failure::Unavailable, Some((&held.link, None)));
+    let Some(app) = hub.app(&held.link).await else {
+        return hub.failed(&Failure::Unavailable, Some((&held.link, None))).await;
     };
     let login = match login_of(&hub, &form, &held.link, &app) {
         Ok(login) => login,
         Err(fault) => {
-            let page = first(&hub, &held.link, &id, &browser, Some((&form, fault)));
+            let page = first(&hub, &held.link, &id, &browser, Some((&form, fault))).await;
             return page.with_status(StatusCode::UNPROCESSABLE_ENTITY).into_response();
         }
     };
     match hub.begin(&held, &app, login, &browser.hash()).await {
         Ok(at_salesforce) => go(&at_salesforce),
-        Err(failure) => hub.failed(&failure, Some((&held.link, Some(&id)))),
+        Err(failure) => hub.failed(&failure, Some((&held.link, Some(&id)))).await,
     }
 }
 

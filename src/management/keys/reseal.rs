@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::documents::Place;
 use super::{KeyKeeper, RingView};
 use crate::connection::ConnectionKey;
 use crate::management::{MAX_PAGE, Name, Refusal};
@@ -57,8 +58,16 @@ impl KeyKeeper {
             let message = "this process has session keys of some tenants only; do it where the whole session keys are";
             return Err(Refusal::Failed { message: message.to_owned() });
         }
-        let listed = self.store.list(None, cursor, limit.clamp(1, MAX_PAGE)).await?;
-        let mut page = ResealPage { rings: self.rings(), next: listed.next, ..ResealPage::default() };
+        let limit = limit.clamp(1, MAX_PAGE);
+        if let Some(place) = Place::parse(cursor) {
+            return self.reseal_documents(&place, limit).await;
+        }
+        let listed = self.store.list(None, cursor, limit).await?;
+        let next = match listed.next {
+            None => self.after_connections().await?,
+            next => next,
+        };
+        let mut page = ResealPage { rings: self.rings(), next, ..ResealPage::default() };
         let corrupt = |key: &ConnectionKey| NotResealed::of(key, "its record is corrupt");
         page.failed.extend(listed.corrupt.iter().map(corrupt));
         let keys = listed.connections.into_iter().map(|(key, _)| key);

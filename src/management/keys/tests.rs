@@ -1,9 +1,9 @@
 use super::*;
 use crate::connection::{ConnectionKey, Generation};
 use crate::management::fixture::Fixture;
-use crate::management::{ImportDocument, Imported, Name};
+use crate::management::{AppDocument, ImportDocument, Imported, Name};
 use crate::store::{GrantKind, Head, NewRecord, Put, PutWhen, Record, StoreTime};
-use crate::token::{GrantSecret, SessionSecret};
+use crate::token::{GrantSecret, OwnApp, SessionSecret};
 use crate::vault::{KeyRing, new_key_line};
 
 /// Two keys for each ring, by their lines.
@@ -97,6 +97,45 @@ async fn every_part_is_sealed_anew_and_nothing_else_of_a_record_changes() {
     }
     assert!(changes.try_recv().is_err(), "nothing is announced");
     assert_eq!(reseal_all(&keeper, 2).await, (0, 3, Vec::new()), "a second pass finds nothing to do");
+}
+
+#[tokio::test]
+async fn apps_that_tenants_brought_are_counted_and_sealed_anew() {
+    let keys = Keys::new();
+    let world = Fixture::with(keys.vault(&[0]));
+    import(&world, &["acme"]).await;
+    let app = br#"{"client_id":"3MVG1","client_secret":"5EC2E7","name":"Acme","scopes":["api"]}"#;
+    world.management.put_app(&key("globex"), &AppDocument::parse(app).unwrap()).await.unwrap();
+    let keeper = keeper(&world, keys.vault(&[1, 0]));
+    let usage = async || {
+        let (mut sum, mut cursor) = (UsagePage::default(), None);
+        loop {
+            let page = keeper.usage(None, cursor.as_deref(), 10, 2).await.unwrap();
+            cursor.clone_from(&page.next);
+            sum.add(page);
+            if cursor.is_none() {
+                return sum.grant;
+            }
+        }
+    };
+    assert_eq!(usage().await, [(id(&keys.grant[0]), 2)].into());
+    assert_eq!(reseal_all(&keeper, 10).await, (2, 0, Vec::new()));
+    assert_eq!(usage().await, [(id(&keys.grant[1]), 2)].into());
+    let later = crate::management::fixture::management(Arc::clone(&world.store), Arc::new(keys.vault(&[1])));
+    let shown = later.app(&key("globex")).await.unwrap();
+    assert_eq!((shown.client_id.as_str(), shown.has_client_secret), ("3MVG1", true));
+    let secret = later.app_of(&key("globex"), "own").await.unwrap().unwrap().client_secret.clone().unwrap();
+    assert_eq!(secret.read().unwrap().expose(), "5EC2E7");
+
+    // Nobody's app is another's, wherever it is written.
+    let (own, other) = (OwnApp::document("globex"), OwnApp::document("acme"));
+    let bytes = world.store.document(&own).await.unwrap().unwrap();
+    world.store.put_document(&other, &bytes, crate::store::DocumentWhen::Always, None).await.unwrap();
+    assert!(matches!(later.app(&key("acme")).await, Err(Refusal::Record { .. })));
+    // A grant of the same tenant, under the same key, is no app.
+    let grant = record(&world, "acme").await.grant;
+    world.store.put_document(&other, grant.as_bytes(), crate::store::DocumentWhen::Always, None).await.unwrap();
+    assert!(matches!(later.app(&key("acme")).await, Err(Refusal::Record { .. })));
 }
 
 #[tokio::test]

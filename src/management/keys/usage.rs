@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::documents::Place;
 use super::{KeyKeeper, Parts, RingView};
 use crate::connection::ConnectionKey;
 use crate::management::{MAX_PAGE, Name, Refusal};
@@ -86,8 +87,16 @@ impl KeyKeeper {
         limit: usize,
         at_once: usize,
     ) -> Result<UsagePage, Refusal> {
-        let listed = self.store.list(tenant, cursor, limit.clamp(1, MAX_PAGE)).await?;
-        let mut page = UsagePage { rings: self.rings(), next: listed.next, ..UsagePage::default() };
+        let limit = limit.clamp(1, MAX_PAGE);
+        if let Some(place) = Place::parse(cursor) {
+            return self.documents_usage(&place, limit).await;
+        }
+        let listed = self.store.list(tenant, cursor, limit).await?;
+        let next = match listed.next {
+            None if tenant.is_none() => self.after_connections().await?,
+            next => next,
+        };
+        let mut page = UsagePage { rings: self.rings(), next, ..UsagePage::default() };
         page.corrupt.extend(listed.corrupt.iter().map(Name::of));
         let all = listed.connections.len();
         let own: Vec<_> =

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{Link, LinkId, LinkSettings, Stage, life_of, sealed, unix_now};
 use crate::connection::{ConnectionKey, Status};
 use crate::management::{DEFAULT_APP, InputFault, Management, Refusal};
+use crate::oauth::OWN_APP;
 use crate::salesforce::hosts::LoginUrl;
 use crate::salesforce::scopes::Scopes;
 use crate::store::DocumentWhen;
@@ -19,7 +20,7 @@ const MIN_LIFE: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LinkRequest {
-    /// The app that asks; by default the connection's, else `default`.
+    /// The app that asks; by default the connection's, else the tenant's own, else `default`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub app: Option<String>,
     /// What is asked for; by default what the app's configuration says.
@@ -88,15 +89,20 @@ impl Management {
                 Some((record.head.app, LoginUrl::parse(&grant.login_url, &self.trusted_hosts).ok()))
             }
         };
+        let (known_app, known_login) = known.unzip();
+        let (app, found) = match request.app.clone().or(known_app) {
+            Some(app) => (app.clone(), self.app_of(key, &app).await?),
+            None => match self.app_of(key, OWN_APP).await? {
+                Some(own) => (OWN_APP.to_owned(), Some(own)),
+                None => (DEFAULT_APP.to_owned(), self.app_of(key, DEFAULT_APP).await?),
+            },
+        };
         let mut faults = Vec::new();
         let mut fault = |key: &str, why: &dyn std::fmt::Display| faults.push(InputFault::new(key, why));
-        let (known_app, known_login) = known.unzip();
-        let app = request.app.clone().or(known_app).unwrap_or_else(|| DEFAULT_APP.to_owned());
-        let configured = self.apps.get(&app);
-        if configured.is_none() {
-            fault("app", &"is not an app of the configuration, [apps.NAME]");
+        if found.is_none() {
+            fault("app", &"is neither an app of the configuration, [apps.NAME], nor the tenant's own");
         }
-        let asked = match (&request.scopes, configured) {
+        let asked = match (&request.scopes, &found) {
             (Some(words), _) => Scopes::from_words(words.iter().map(String::as_str))
                 .map_err(|error| fault("scopes", &error))
                 .unwrap_or_default(),

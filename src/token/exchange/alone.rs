@@ -103,7 +103,7 @@ impl Exchanger {
 
     async fn earn_for_memory(&self, key: &ConnectionKey, known: &Known) -> Result<Obtained, TokenError> {
         let endpoint = || TokenError::unavailable(Unavailable::TokenEndpoint);
-        let ready = match Ready::with_grant(self, key, &known.head, known.grant.clone()) {
+        let ready = match Ready::with_grant(self, key, &known.head, known.grant.clone()).await {
             Ok(ready) => ready,
             Err(NotReady::Refused(cause)) => return Err(TokenError::of(cause)),
             Err(NotReady::Fail(error)) => return Err(error),

@@ -3,17 +3,18 @@
 
 use super::{Exchanger, Obtained};
 use crate::connection::ConnectionKey;
-use crate::oauth;
+use crate::oauth::{self, OWN_APP};
 use crate::salesforce::hosts::{InstanceUrl, LoginUrl};
 use crate::store::Resealed;
 use crate::token::SessionSecret;
 use crate::token::lifetime::Life;
 
 impl Exchanger {
-    /// Whether it is new, the app allows it, and the token does not say itself how long it lives.
+    /// Whether it is new, the app may allow it, and the token does not say itself how long it lives.
     pub(in crate::token) fn may_introspect(&self, obtained: &Obtained) -> bool {
-        let app = self.parts().apps.get(&obtained.head.app);
-        obtained.earned && app.is_some_and(|app| app.introspect) && Life::told(&obtained.session).is_none()
+        let app = &obtained.head.app;
+        let may_be_allowed = app == OWN_APP || self.parts().apps.get(app).is_some_and(|app| app.introspect);
+        obtained.earned && may_be_allowed && Life::told(&obtained.session).is_none()
     }
 
     /// How long a session that was earned just now lives, in seconds, as Salesforce says, which is then in the record too.
@@ -23,7 +24,7 @@ impl Exchanger {
             return None;
         }
         let session = &earned.session;
-        let seconds = match self.ask_introspection(&earned.head.app, session).await {
+        let seconds = match self.ask_introspection(key, &earned.head.app, session).await {
             Ok(seconds) => seconds?,
             Err(error) => {
                 tracing::info!(connection = %key, error, "Salesforce did not say how long the session lives");
@@ -36,14 +37,22 @@ impl Exchanger {
         Some(seconds)
     }
 
-    async fn ask_introspection(&self, app: &str, session: &SessionSecret) -> Result<Option<u32>, String> {
+    async fn ask_introspection(
+        &self,
+        key: &ConnectionKey,
+        app: &str,
+        session: &SessionSecret,
+    ) -> Result<Option<u32>, String> {
         let parts = self.parts();
-        let app = parts.apps.get(app).ok_or("its app is gone")?;
+        let app = self.app_of(key, app).await.map_err(|error| error.to_string())?.ok_or("its app is gone")?;
+        if !app.introspect {
+            return Ok(None);
+        }
         let secret = app.client_secret.as_ref().ok_or("its app has no secret")?.read().map_err(|e| e.to_string())?;
         // The org's own host knows its sessions, wherever they were earned.
         let org = InstanceUrl::parse(&session.instance_url, &parts.trusted_hosts).map_err(|error| error.to_string())?;
         let connection = parts.transport.one_shot(&LoginUrl::from(org)).await.map_err(|error| error.to_string())?;
-        let life = oauth::introspect(app, &secret, &session.access_token, connection).await;
+        let life = oauth::introspect(&app, &secret, &session.access_token, connection).await;
         Ok(life.map_err(|error| error.to_string())?.and_then(|life| u32::try_from(life.as_secs()).ok()))
     }
 

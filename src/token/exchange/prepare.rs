@@ -3,20 +3,23 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::apps::Found;
 use super::outcome::Waiting;
 use super::procedure::{NotReady, Sends};
-use super::{Exchanger, unopened};
+use super::{Exchanger, unopened, unreadable};
 use crate::connection::{Cause, ConnectionKey};
 use crate::oauth::{self, App, Credentials, CredentialsError, Earn, ExchangeError, TokenResponse};
 use crate::salesforce::hosts::LoginUrl;
 use crate::secret::Secret;
 use crate::store::{GrantKind, Head, Record};
-use crate::token::{GrantSecret, Held, HeldBy, Permit, TokenError, Unavailable};
+use crate::token::{AppError, GrantSecret, Held, HeldBy, Permit, TokenError, Unavailable};
 use crate::transport::OneShot;
 
 /// Everything that one exchange sends with.
 pub(super) struct Ready {
     app: Arc<App>,
+    /// What the breaker knows the app by.
+    breaker: String,
     credentials: Credentials,
     kind: GrantKind,
     pub(super) login: LoginUrl,
@@ -27,18 +30,18 @@ pub(super) struct Ready {
 
 impl Ready {
     /// Opens and looks up what `record` needs.
-    pub(super) fn of(exchanger: &Exchanger, key: &ConnectionKey, record: &Record) -> Result<Self, NotReady> {
+    pub(super) async fn of(exchanger: &Exchanger, key: &ConnectionKey, record: &Record) -> Result<Self, NotReady> {
         if exchanger.store_is_doubtful() {
             return Err(NotReady::Wait(Waiting::Store));
         }
         let vault = &exchanger.parts().vault;
         let grant = GrantSecret::open(vault, key, &record.grant, record.head.generation)
             .map_err(|error| NotReady::Fail(unopened(key, error)))?;
-        Self::with_grant(exchanger, key, &record.head, grant)
+        Self::with_grant(exchanger, key, &record.head, grant).await
     }
 
     /// Looks up what this grant needs.
-    pub(super) fn with_grant(
+    pub(super) async fn with_grant(
         exchanger: &Exchanger,
         key: &ConnectionKey,
         head: &Head,
@@ -47,7 +50,13 @@ impl Ready {
         let refused = NotReady::Refused;
         let earn = earn(head.grant, &grant).ok_or(refused(Cause::NoGrant))?;
         let parts = exchanger.parts();
-        let app = parts.apps.get(&head.app).ok_or(refused(Cause::AppUnknown))?;
+        let found = exchanger.find_app(key, &head.app).await.map_err(|error| {
+            NotReady::Fail(match error {
+                AppError::Store(error) => unreadable(error),
+                AppError::Unusable(error) => unopened(key, error),
+            })
+        })?;
+        let Found { app, breaker } = found.ok_or(refused(Cause::AppUnknown))?;
         let credentials = app.credentials(earn).map_err(|error| {
             tracing::error!(%error, "an app cannot prove itself");
             refused(match error {
@@ -57,8 +66,8 @@ impl Ready {
         })?;
         let login =
             LoginUrl::parse(&grant.login_url, &parts.trusted_hosts).map_err(|_| refused(Cause::LoginHostWrong))?;
-        let permit = parts.breaker.admit(&app.name, login.host(), key, Instant::now())?;
-        Ok(Self { app: Arc::clone(app), credentials, kind: head.grant, login, grant, _permit: permit })
+        let permit = parts.breaker.admit(&breaker, login.host(), key, Instant::now())?;
+        Ok(Self { app, breaker, credentials, kind: head.grant, login, grant, _permit: permit })
     }
 
     /// What the exchange sends, as far as it can be spent.
@@ -72,9 +81,9 @@ impl Ready {
         oauth::exchange(&self.app, &self.credentials, &self.login, earn, connection).await
     }
 
-    /// The app that it is sent for.
-    pub(super) fn app(&self) -> &str {
-        &self.app.name
+    /// What the breaker knows the app by that it is sent for.
+    pub(super) fn breaker(&self) -> &str {
+        &self.breaker
     }
 
     /// The secret that signs token responses, where the grant uses it.

@@ -94,7 +94,7 @@ impl<'a> Run<'a> {
                 Ask::Read => Answer::Record(self.read().await),
                 Ask::TakeLease => Answer::Lease(self.take_lease().await),
                 Ask::CallForSuccessors => self.call_for_successors().await,
-                Ask::Prepare => Answer::Prepared(self.prepare()),
+                Ask::Prepare => Answer::Prepared(self.prepare().await),
                 Ask::Dial => Answer::Dialled(self.dial().await),
                 Ask::WriteIntent { replaces } => Answer::Intent(self.write_intent(replaces.as_ref()).await),
                 Ask::Send => Answer::Sent(self.send().await),
@@ -145,12 +145,12 @@ impl<'a> Run<'a> {
         Answer::Done
     }
 
-    fn prepare(&mut self) -> Result<Sends, NotReady> {
+    async fn prepare(&mut self) -> Result<Sends, NotReady> {
         let record = self.record.as_ref().expect(IN_ORDER);
         if record.intent.is_some() {
             self.exchanger.parts.metrics.open_intents.inc();
         }
-        let ready = Ready::of(self.exchanger, self.key, record)?;
+        let ready = Ready::of(self.exchanger, self.key, record).await?;
         let sends = ready.sends();
         self.ready = Some(ready);
         Ok(sends)

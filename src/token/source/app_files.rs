@@ -53,7 +53,7 @@ impl TokenSource {
 fn stamps(app: &App) -> [Stamp; 2] {
     let of = |path: &Path| fs::metadata(path).ok().map(|m| (m.mtime(), m.mtime_nsec(), m.ino(), m.len()));
     [
-        app.client_secret.as_ref().and_then(|file| of(file.path())),
-        app.private_key.as_ref().and_then(|file| of(file.path())),
+        app.client_secret.as_ref().and_then(|secret| of(secret.path()?)),
+        app.private_key.as_ref().and_then(|key| of(key.path()?)),
     ]
 }

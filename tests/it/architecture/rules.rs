@@ -121,6 +121,7 @@ pub const OWNERS: &[(&str, &[&str])] = &[
     ("aes_gcm", &["vault"]),
     ("hkdf", &["vault"]),
     ("oauth2", &["oauth"]),
+    ("httpdate", &["oauth/api_access"]),
     ("hmac", &["hub/webhooks", "oauth"]),
     ("sha2", &["hub", "management/links", "oauth", "store", "token/journal", "vault"]),
     ("base64", &["hub", "management/links", "oauth", "vault"]),

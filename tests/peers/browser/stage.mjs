@@ -89,7 +89,11 @@ const stage = {
     await page.getByRole('button', { name: 'Continue to Salesforce' }).click();
   },
 
+  // Whoever is logged in already is asked for consent at once.
   async logIn(page, { username, password }) {
+    const field = page.getByLabel('Username');
+    await field.or(page.getByRole('button', { name: 'Allow', exact: true })).first().waitFor();
+    if (!(await field.isVisible())) return;
     await page.getByLabel('Username').fill(username);
     await page.getByLabel('Password').fill(password);
     await page.getByRole('button', { name: 'Log In' }).click();
