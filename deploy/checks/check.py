@@ -117,19 +117,41 @@ def check_configurations(where, found):
         if text is None:
             continue
         count += 1
-        with tempfile.TemporaryDirectory() as folder:
-            text = re.sub(r'"(unix:)?/(etc|run|var/lib)/', rf'"\1{folder}/', text)
-            for path in re.findall(rf'_file = "({folder}/[^"]*)"', text):
-                make_secret(pathlib.Path(path))
-            config = pathlib.Path(folder, "orgpass.toml")
-            config.write_text(text)
-            environment = environments.get(one["metadata"]["name"], {}) | {"ORGPASS_CONFIG": str(config)}
-            if "ORGPASS_PROXY__LISTEN" in environment:
-                environment["ORGPASS_PROXY__LISTEN"] = f"unix:{folder}/proxy.sock"
-            code, said = run(PROGRAM, "config", "check", env=environment)
-            if code:
-                fault(where, f"{one['metadata']['name']}: {said}")
+        name = one["metadata"]["name"]
+        read_by_program(f"{where}: {name}", text, environments.get(name, {}))
     return count
+
+
+def read_by_program(where, text, environment):
+    with tempfile.TemporaryDirectory() as folder:
+        text = re.sub(r'"(unix:)?/(etc|run|var/lib|keys)/', rf'"\1{folder}/', text)
+        for path in re.findall(rf'_file = "({folder}/[^"]*)"', text):
+            make_secret(pathlib.Path(path))
+        config = pathlib.Path(folder, "orgpass.toml")
+        config.write_text(text)
+        environment = environment | {"ORGPASS_CONFIG": str(config)}
+        if "ORGPASS_PROXY__LISTEN" in environment:
+            environment["ORGPASS_PROXY__LISTEN"] = f"unix:{folder}/proxy.sock"
+        code, said = run(PROGRAM, "config", "check", env=environment)
+        if code:
+            fault(where, said)
+
+
+def check_compose():
+    """Compose itself is not here: each file that it mounts is there, and each configuration is read."""
+    compose = yaml.safe_load(pathlib.Path("deploy/compose.yaml").read_text())
+    for name, service in compose["services"].items():
+        for volume in service.get("volumes", []):
+            source = volume.split(":")[0]
+            if source.startswith("./") and not pathlib.Path("deploy", source).exists():
+                fault(f"deploy/compose.yaml: {name}", f"mounts {source}, which is not there")
+    configurations = sorted(pathlib.Path("deploy/compose").glob("*.toml"))
+    for file in configurations:
+        read_by_program(file, file.read_text(), {})
+    code, said = run("promtool", "check", "config", "--syntax-only", "deploy/compose/prometheus.yaml")
+    if code:
+        fault("deploy/compose/prometheus.yaml", said)
+    return len(configurations)
 
 
 def make_secret(path):
@@ -247,6 +269,7 @@ def main():
         manifests += check_schemas(where, found)
         check_pods(where, found)
         configurations += check_configurations(where, found)
+    configurations += check_compose()
     check_refusals()
     shown, alerts = check_monitoring()
     for each in faults:
