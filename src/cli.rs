@@ -4,6 +4,7 @@
 mod apps;
 mod config_check;
 mod connection;
+mod device;
 mod doctor;
 mod drain;
 mod events;

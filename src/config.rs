@@ -16,7 +16,7 @@ use toml::{Table, Value};
 
 pub use crate::settings::Fault;
 
-use crate::oauth::{Apps, SecretFile};
+use crate::oauth::{Apps, Flow, SecretFile};
 use crate::settings::{Section, unknown};
 use crate::store::StoreUrl;
 use crate::vault::Vault;
@@ -146,6 +146,14 @@ impl Config {
         for webhook in hub.iter().flat_map(|hub| &hub.webhooks) {
             let key = format!("hub.webhooks.{}.secret_file", webhook.name);
             warnings.extend(vault::readable_by_others(&key, &webhook.secret_file));
+        }
+        for app in apps.iter().filter(|app| app.allow.contains(&Flow::Password)) {
+            warnings.push(Fault {
+                key: format!("apps.{}.allow", app.name),
+                message: "allows the grant password, which Salesforce is taking away: passwords are kept sealed in the store, \
+                          and every change of one breaks a connection; use jwt_bearer"
+                    .to_owned(),
+            });
         }
         for app in apps.iter() {
             let key = format!("apps.{}.client_secret_file", app.name);

@@ -6,6 +6,7 @@ mod audit;
 mod change;
 mod check;
 mod connect;
+mod device;
 mod document;
 mod events;
 mod examine;
@@ -27,6 +28,7 @@ pub use apps::{AppDocument, AppView};
 pub use audit::{Actor, AuditPage, Audited};
 pub use check::{Checked, Found, SessionFound};
 pub use connect::{Connected, Judged, NewConnection, NotObtained};
+pub use device::{DEVICE_PATIENCE, DeviceLogin, DeviceRequest, DeviceState};
 pub use document::{Field, ImportDocument, InputFault, MAX_DOCUMENT_BYTES};
 pub use events::{EventLine, StateLine};
 pub use examine::{ApiFound, AppFound};
@@ -39,6 +41,7 @@ pub use request::{ImportRequest, MAX_TOKEN_BYTES};
 pub use sfdx_auth_url::SfdxAuthUrl;
 pub use view::{ConnectionLine, ConnectionView, Lifetime, Listing, Name};
 
+use self::device::Devices;
 use crate::connection::{ConnectionKey, Status};
 use crate::oauth::Apps;
 use crate::salesforce::hosts::TrustedHosts;
@@ -67,6 +70,8 @@ pub struct Management {
     keys: KeyKeeper,
     /// How links are made, where there is a hub.
     links: Option<LinkSettings>,
+    /// Device flows that have begun.
+    devices: Devices,
 }
 
 impl Management {
@@ -82,6 +87,7 @@ impl Management {
             keys: KeyKeeper::new(Arc::clone(&parts.store), Arc::clone(&parts.vault)),
             exchanger,
             links: None,
+            devices: Devices::default(),
         }
     }
 

@@ -6,9 +6,11 @@ mod app;
 mod authorization_code;
 mod brand;
 mod client_credentials;
+mod device;
 pub mod id_token;
 mod introspect;
 mod jwt_bearer;
+mod password;
 mod private_key;
 mod refresh_token;
 mod revoke;
@@ -19,9 +21,10 @@ mod userinfo;
 mod wire;
 
 pub use api_access::{ApiAccess, api_access, server_time};
-pub use app::{App, Apps, Audience, Credentials, CredentialsError, OWN_APP, is_client_id};
+pub use app::{App, Apps, Audience, Credentials, CredentialsError, Flow, OWN_APP, is_client_id};
 pub use authorization_code::{Authorization, CodeVerifier, redeem};
 pub use brand::{Accent, Brand, Logo, MAX_LOGO_BYTES, parse_display_name};
+pub use device::{DEVICE_CODE_LIFE, DeviceCode, DevicePoll, begin_device, poll_device};
 pub use introspect::introspect;
 pub use private_key::{AppKey, PrivateKeyError, SigningKey};
 pub use revoke::revoke;
@@ -48,6 +51,13 @@ pub enum Earn<'a> {
     },
     /// By the app's own credentials.
     ClientCredentials,
+    /// By a user's name and password.
+    Password {
+        /// The user's name at Salesforce.
+        username: &'a str,
+        /// The password, followed by the security token.
+        password: &'a Secret<String>,
+    },
 }
 
 /// Earns a token for an app by one request to the token endpoint of `login`, on a connection that has been dialled for
@@ -63,6 +73,9 @@ pub async fn exchange(
         Earn::RefreshToken(token) => refresh_token::exchange(app, credentials, login, token, connection).await,
         Earn::JwtBearer { username } => jwt_bearer::exchange(app, credentials, login, username, connection).await,
         Earn::ClientCredentials => client_credentials::exchange(app, credentials, login, connection).await,
+        Earn::Password { username, password } => {
+            password::exchange(app, credentials, login, username, password, connection).await
+        }
     }
 }
 

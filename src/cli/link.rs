@@ -3,9 +3,11 @@
 use clap::Args;
 
 use super::connection::key;
+use super::device;
 use super::operator::Operator;
 use super::output::{json_line, time};
 use super::{Exit, Failure, Surroundings};
+use crate::management::DeviceRequest;
 use crate::management::links::LinkRequest;
 
 /// Make a link by which an org is connected in a browser, or connected again
@@ -15,7 +17,8 @@ use crate::management::links::LinkRequest;
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  orgpass connection link --tenant acme\n  \
                         orgpass connection link --tenant acme --user u-17 --scope api --scope refresh_token\n  \
-                        orgpass connection link --tenant acme --return-to https://app.example.com/settings")]
+                        orgpass connection link --tenant acme --return-to https://app.example.com/settings\n  \
+                        orgpass connection link --tenant acme --device")]
 pub(super) struct LinkArguments {
     /// The tenant's name
     #[arg(long, value_name = "T")]
@@ -38,6 +41,9 @@ pub(super) struct LinkArguments {
     /// For how many seconds it is good [default: hub.link_life]
     #[arg(long, value_name = "S")]
     expires_in: Option<u64>,
+    /// Show a code to be typed into a browser anywhere, and wait until it was; for apps with apps.NAME.allow "device"
+    #[arg(long, conflicts_with_all = ["return_to", "expires_in", "json"])]
+    device: bool,
     /// Print JSON, for programs
     #[arg(long)]
     json: bool,
@@ -46,6 +52,11 @@ pub(super) struct LinkArguments {
 impl LinkArguments {
     pub(super) async fn run(self, operator: &mut Operator, around: &mut Surroundings<'_>) -> Result<Exit, Failure> {
         let key = key(&self.tenant, self.user.as_deref())?;
+        if self.device {
+            let scopes = (!self.scopes.is_empty()).then_some(self.scopes);
+            let request = DeviceRequest { app: self.app, scopes, login_url: self.login_url };
+            return device::connect(&key, request, operator, around).await;
+        }
         let request = LinkRequest {
             app: self.app,
             scopes: (!self.scopes.is_empty()).then_some(self.scopes),

@@ -11,8 +11,8 @@ use crate::connection::ConnectionKey;
 use crate::control::{Client, Name, Request};
 use crate::management::links::LinkRequest;
 use crate::management::{
-    ApiFound, AppDocument, AppView, Checked, ConnectionView, EventLine, ImportDocument, Imported, Listing, Management,
-    MintedLink, Refusal, Removed, ResealPage, UsagePage, WhenNotRevoked,
+    ApiFound, AppDocument, AppView, Checked, ConnectionView, DeviceLogin, DeviceRequest, DeviceState, EventLine,
+    ImportDocument, Imported, Listing, Management, MintedLink, Refusal, Removed, ResealPage, UsagePage, WhenNotRevoked,
 };
 use crate::store::StoreError;
 
@@ -93,6 +93,24 @@ impl Operator {
         match self {
             Self::Running(client) => client.ask(&Request::Link { connection: Name::of(key), link }).await,
             Self::Direct(management) => management.operated().mint_link(key, &link).await,
+        }
+    }
+
+    pub(super) async fn begin_device(
+        &mut self,
+        key: &ConnectionKey,
+        device: DeviceRequest,
+    ) -> Result<DeviceLogin, Refusal> {
+        match self {
+            Self::Running(client) => client.ask(&Request::BeginDevice { connection: Name::of(key), device }).await,
+            Self::Direct(management) => management.begin_device(key, &device).await,
+        }
+    }
+
+    pub(super) async fn poll_device(&mut self, id: u64) -> Result<DeviceState, Refusal> {
+        match self {
+            Self::Running(client) => client.ask(&Request::PollDevice(id)).await,
+            Self::Direct(management) => management.operated().poll_device(id).await,
         }
     }
 

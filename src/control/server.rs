@@ -151,6 +151,10 @@ async fn answer(management: &Arc<Management>, request: Option<Request>) -> Vec<u
         Request::Link { connection, link } => {
             reply(async { management.operated().mint_link(&connection.key()?, &link).await }.await)
         }
+        Request::BeginDevice { connection, device } => {
+            reply(async { management.begin_device(&connection.key()?, &device).await }.await)
+        }
+        Request::PollDevice(id) => reply(management.operated().poll_device(id).await),
         Request::Events { after, limit } => reply(management.events(after.as_deref(), limit).await),
         Request::PutApp { connection, app } => {
             reply(async { put_app(management, &connection.key()?, &app).await }.await)

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::connection::ConnectionKey;
 use crate::management::links::LinkRequest;
-use crate::management::{AppDocument, ImportDocument, InputFault, Refusal, WhenNotRevoked};
+use crate::management::{AppDocument, DeviceRequest, ImportDocument, InputFault, Refusal, WhenNotRevoked};
 
 /// One request.
 #[derive(Debug, Serialize, Deserialize)]
@@ -63,6 +63,15 @@ pub enum Request {
     App(Name),
     /// Forget a tenant's app.
     RemoveApp(Name),
+    /// Begin a device flow.
+    BeginDevice {
+        /// For which connection.
+        connection: Name,
+        /// What it is to be for.
+        device: DeviceRequest,
+    },
+    /// Ask whether the person has answered.
+    PollDevice(u64),
     /// Changes of state.
     Events {
         /// After this one.

@@ -224,6 +224,7 @@ impl Management {
             generation,
             refresh_token: response.refresh_token.clone(),
             username: None,
+            password: None,
             login_url: new.login_url.to_string(),
             org_id: Some(org_id.clone()),
             user_id: Some(user_id.clone()),

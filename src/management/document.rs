@@ -46,7 +46,7 @@ macro_rules! keys {
     };
 }
 
-keys! { tenant user app instance_url access_token refresh_token issued_at login_url grant username scopes }
+keys! { tenant user app instance_url access_token refresh_token issued_at login_url grant username password scopes }
 
 /// A value as it was written. Every text may turn out to be a token, so all of them are kept as one.
 #[derive(Clone, Debug)]

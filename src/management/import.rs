@@ -9,6 +9,7 @@ use super::{Field, ImportDocument, ImportRequest, Management, Refusal};
 use crate::connection::{ConnectionKey, Generation, Status};
 use crate::oauth::{App, OWN_APP};
 use crate::salesforce::identity::Id;
+use crate::secret::Secret;
 use crate::store::{Fingerprint, GrantKind, Head, NewRecord, Put, PutWhen, Record, StoreTime};
 use crate::token::{GrantSecret, SessionSecret};
 
@@ -121,7 +122,9 @@ impl Management {
             Some(_) => was_spent || head.fingerprint.as_ref() == fingerprint,
             // What these earn with is the app's own; an access token given besides is long replaced.
             None if request.grant != GrantKind::AccessToken => {
-                head.grant == request.grant && grant.username == request.username
+                head.grant == request.grant
+                    && grant.username == request.username
+                    && grant.password.as_ref().map(Secret::expose) == request.password.as_ref().map(Secret::expose)
             }
             None => head.grant == GrantKind::AccessToken && self.has_session(key, record, request),
         };
@@ -178,6 +181,7 @@ impl Management {
             generation,
             refresh_token: request.refresh_token.clone(),
             username: request.username.clone(),
+            password: request.password.clone(),
             login_url: request.login_url.to_string(),
             org_id: org_id.clone(),
             user_id: None,

@@ -3,7 +3,8 @@
 
 use super::links::LinkRequest;
 use super::{
-    Actor, Checked, ConnectionView, ImportDocument, Imported, Management, MintedLink, Refusal, Removed, WhenNotRevoked,
+    Actor, Checked, ConnectionView, DeviceState, ImportDocument, Imported, Management, MintedLink, Refusal, Removed,
+    WhenNotRevoked,
 };
 use crate::connection::ConnectionKey;
 
@@ -48,6 +49,16 @@ impl Operated<'_> {
         let removed = self.0.remove(key, otherwise).await;
         self.0.record(&Actor::Operator, "connection.removed", key, &removed).await;
         removed
+    }
+
+    /// Asks a device flow once.
+    pub async fn poll_device(self, id: u64) -> Result<DeviceState, Refusal> {
+        let key = self.0.device_key(id);
+        let polled = self.0.poll_device(id).await;
+        if let (Some(key), Ok(DeviceState::Connected(_)) | Err(_)) = (key, &polled) {
+            self.0.record(&Actor::Operator, "connection.connected", &key, &polled).await;
+        }
+        polled
     }
 
     /// Makes a link.

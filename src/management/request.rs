@@ -3,7 +3,7 @@
 use super::DEFAULT_APP;
 use super::document::{Field, ImportDocument, InputFault};
 use crate::connection::{ConnectionKey, LocalToken, LocalTokenError, parse_name};
-use crate::oauth::{App, Apps};
+use crate::oauth::{App, Apps, Flow};
 use crate::salesforce::hosts::{InstanceUrl, LoginUrl, TrustedHosts};
 use crate::secret::Secret;
 use crate::store::GrantKind;
@@ -17,6 +17,8 @@ const MAX_USERNAME_BYTES: usize = 255;
 /// Salesforce counts milliseconds since 1970 in 13 digits.
 const MAX_ISSUED_AT_DIGITS: usize = 15;
 
+const MAX_PASSWORD_BYTES: usize = 512;
+
 /// One authorization to be imported.
 #[derive(Clone, Debug)]
 pub struct ImportRequest {
@@ -24,8 +26,11 @@ pub struct ImportRequest {
     pub app: String,
     /// How tokens are earned.
     pub grant: GrantKind,
-    /// The user whom assertions speak for; there exactly with [`GrantKind::JwtBearer`].
+    /// The user whom assertions speak for, or who logs in; there exactly with [`GrantKind::JwtBearer`] and
+    /// [`GrantKind::Password`].
     pub username: Option<String>,
+    /// The user's password and security token; there exactly with [`GrantKind::Password`].
+    pub password: Option<Secret<String>>,
     /// Where the access token may be sent. Needed with an access token.
     pub instance_url: Option<InstanceUrl>,
     /// Where its exchanges go.
@@ -51,6 +56,7 @@ impl ImportRequest {
         let refresh_token = reader.token("refresh_token", document.refresh_token.as_ref());
         let grant = reader.grant(document);
         let username = reader.username(grant, document.username.as_ref());
+        let password = reader.password(grant, document.password.as_ref());
         reader.scopes(document);
         let app = reader.text("app", document.app.as_ref()).map(|name| name.expose().clone());
         let app_is_named = app.is_some();
@@ -91,6 +97,7 @@ impl ImportRequest {
             app,
             grant,
             username,
+            password,
             instance_url,
             login_url,
             access_token,
@@ -113,6 +120,9 @@ fn lacks(app: &App, grant: GrantKind) -> Option<&'static str> {
         GrantKind::JwtBearer if app.private_key.is_none() => Some("has no private key; jwt_bearer signs with it"),
         GrantKind::ClientCredentials if app.client_secret.is_none() => {
             Some("has no client secret; client_credentials proves itself with it")
+        }
+        GrantKind::Password if !app.allow.contains(&Flow::Password) => {
+            Some("may not use the grant password: apps.NAME.allow does not have \"password\"; jwt_bearer is better")
         }
         _ => None,
     }
@@ -185,8 +195,9 @@ impl Reader {
             None | Some("refresh_token") => GrantKind::RefreshToken,
             Some("jwt_bearer") => GrantKind::JwtBearer,
             Some("client_credentials") => GrantKind::ClientCredentials,
+            Some("password") => GrantKind::Password,
             Some(_) => {
-                self.fault("grant", "must be refresh_token, jwt_bearer or client_credentials");
+                self.fault("grant", "must be refresh_token, jwt_bearer, client_credentials or password");
                 GrantKind::RefreshToken
             }
         };
@@ -195,7 +206,7 @@ impl Reader {
             (GrantKind::AccessToken, _) if document.access_token.is_none() => {
                 self.fault("refresh_token", "is missing, and access_token too; give at least one of them");
             }
-            (GrantKind::JwtBearer | GrantKind::ClientCredentials, true) => {
+            (GrantKind::JwtBearer | GrantKind::ClientCredentials | GrantKind::Password, true) => {
                 self.fault("refresh_token", format_args!("has no use: the grant is {}", grant.as_str()));
             }
             _ => {}
@@ -205,14 +216,14 @@ impl Reader {
 
     fn username(&mut self, grant: GrantKind, field: Option<&Field>) -> Option<String> {
         let name = self.text("username", field);
-        if grant != GrantKind::JwtBearer {
+        if !matches!(grant, GrantKind::JwtBearer | GrantKind::Password) {
             if field.is_some() {
-                self.fault("username", "has no use: only the grant jwt_bearer names a user");
+                self.fault("username", "has no use: only the grants jwt_bearer and password name a user");
             }
             return None;
         }
         if field.is_none() {
-            self.fault("username", "is missing; jwt_bearer earns tokens for the user of this name at Salesforce");
+            self.fault("username", "is missing; the grant earns tokens for the user of this name at Salesforce");
         }
         let name = name?;
         let text = name.expose();
@@ -224,6 +235,25 @@ impl Reader {
             self.fault("username", form);
         }
         is_name.then(|| text.clone())
+    }
+
+    fn password(&mut self, grant: GrantKind, field: Option<&Field>) -> Option<Secret<String>> {
+        let password = self.text("password", field);
+        if grant != GrantKind::Password {
+            if field.is_some() {
+                self.fault("password", "has no use: only the grant password logs in with one");
+            }
+            return None;
+        }
+        if field.is_none() {
+            self.fault("password", "is missing; give the user's password, followed by the security token");
+        }
+        let password = password?;
+        if (1..=MAX_PASSWORD_BYTES).contains(&password.expose().len()) {
+            return Some(password);
+        }
+        self.fault("password", format_args!("must have 1 to {MAX_PASSWORD_BYTES} bytes"));
+        None
     }
 
     /// Scopes belong to the app; checked all the same.

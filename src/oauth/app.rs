@@ -49,6 +49,29 @@ pub struct App {
     pub sandbox_login_url: LoginUrl,
     /// How it shows itself on pages.
     pub brand: Brand,
+    /// Flows that are off unless they are named.
+    pub allow: Vec<Flow>,
+}
+
+/// A flow that is off unless an app allows it by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// The device flow.
+    Device,
+    /// The username-password grant.
+    Password,
+}
+
+impl FromStr for Flow {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "device" => Ok(Self::Device),
+            "password" => Ok(Self::Password),
+            _ => Err("must be device or password"),
+        }
+    }
 }
 
 /// Whom an assertion is addressed to: an https URL, which for Experience Cloud sites has a path.
@@ -152,6 +175,7 @@ impl App {
         let scopes = Scopes::from_words(scopes.iter().map(String::as_str));
         let scopes = scopes.map_err(|error| section.fault("scopes", error)).unwrap_or_default();
         let brand = Self::read_brand(name, &mut section);
+        let allow = section.list("allow");
         const DAY: Duration = Duration::from_secs(24 * 60 * 60);
         let session_time = section.duration("session_time", Duration::from_secs(1)..=DAY);
         let private_key = section.file("private_key_file").map(AppKey::File);
@@ -177,6 +201,7 @@ impl App {
             scopes,
             sandbox_login_url: sandbox_login_url?,
             brand,
+            allow,
         })
     }
 

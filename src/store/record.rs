@@ -36,13 +36,16 @@ pub enum GrantKind {
     JwtBearer,
     /// By the app's own credentials.
     ClientCredentials,
+    /// By a user's name and password.
+    Password,
     /// Not at all: an access token was imported alone.
     AccessToken,
 }
 
 impl GrantKind {
     /// Every kind, for metrics.
-    pub const ALL: [Self; 4] = [Self::RefreshToken, Self::JwtBearer, Self::ClientCredentials, Self::AccessToken];
+    pub const ALL: [Self; 5] =
+        [Self::RefreshToken, Self::JwtBearer, Self::ClientCredentials, Self::Password, Self::AccessToken];
 
     /// The word used in the store, metrics and output.
     pub fn as_str(self) -> &'static str {
@@ -50,6 +53,7 @@ impl GrantKind {
             Self::RefreshToken => "refresh_token",
             Self::JwtBearer => "jwt_bearer",
             Self::ClientCredentials => "client_credentials",
+            Self::Password => "password",
             Self::AccessToken => "access_token",
         }
     }

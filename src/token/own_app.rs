@@ -121,6 +121,8 @@ impl Wire {
                 logo: self.logo.and_then(|uri| Logo::parse_data_uri(&uri).ok()),
                 accent: self.accent.and_then(|accent| accent.parse().ok()),
             },
+            // What is off by default is the operator's to allow.
+            allow: Vec::new(),
         };
         Some(OwnApp { app: Arc::new(app), revision: self.revision })
     }

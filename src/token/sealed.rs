@@ -42,6 +42,8 @@ pub struct GrantSecret {
     pub refresh_token: Option<Secret<String>>,
     /// The user that assertions speak for, where the grant is one of assertions.
     pub username: Option<String>,
+    /// The user's password and security token, where the grant is that.
+    pub password: Option<Secret<String>>,
     /// The login host that the connection's exchanges go to.
     pub login_url: String,
     /// The org's id, once known.
@@ -93,6 +95,8 @@ struct GrantWire<'a> {
     refresh_token: Option<Cow<'a, str>>,
     #[serde(borrow)]
     username: Option<Cow<'a, str>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    password: Option<Cow<'a, str>>,
     #[serde(borrow)]
     login_url: Cow<'a, str>,
     #[serde(borrow)]
@@ -152,6 +156,7 @@ impl GrantSecret {
             generation: self.generation,
             refresh_token: self.refresh_token.as_ref().map(|token| token.expose().into()),
             username: self.username.as_deref().map(Cow::from),
+            password: self.password.as_ref().map(|password| password.expose().into()),
             login_url: self.login_url.as_str().into(),
             org_id: self.org_id.as_deref().map(Cow::from),
             user_id: self.user_id.as_deref().map(Cow::from),
@@ -178,6 +183,7 @@ impl GrantSecret {
             generation: wire.generation,
             refresh_token: wire.refresh_token.map(|token| Secret::new(token.into_owned())),
             username: wire.username.map(Cow::into_owned),
+            password: wire.password.map(|password| Secret::new(password.into_owned())),
             login_url: wire.login_url.into_owned(),
             org_id: wire.org_id.map(Cow::into_owned),
             user_id: wire.user_id.map(Cow::into_owned),

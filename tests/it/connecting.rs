@@ -1,6 +1,7 @@
 //! Connecting an org by a link, as a browser does it: pages of the hub and of Salesforce, forms, cookies, redirects.
 
 pub mod browser;
+mod devices;
 mod hubs;
 
 use orgpass::connection::ConnectionKey;

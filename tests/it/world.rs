@@ -331,6 +331,7 @@ impl World {
             generation,
             refresh_token: Some(Secret::new(tokens.refresh_token.clone())),
             username: None,
+            password: None,
             login_url: self.sim.url(),
             org_id: None,
             user_id: None,

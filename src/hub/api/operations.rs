@@ -24,10 +24,12 @@ pub(super) struct Import {
     login_url: Option<String>,
     /// Where its calls go.
     instance_url: Option<String>,
-    /// `refresh_token`, `jwt_bearer` or `client_credentials`.
+    /// `refresh_token`, `jwt_bearer`, `client_credentials` or `password`.
     grant: Option<String>,
     /// The name at Salesforce of the user whom `jwt_bearer` speaks for.
     username: Option<String>,
+    /// The user's password and security token, for the grant `password`.
+    password: Option<String>,
     /// Checked, and not used.
     scopes: Option<Vec<String>>,
     /// The app of the configuration, or `own` for the tenant's own; `default` by default.

@@ -103,15 +103,3 @@ fn every_cause_has_a_page_that_says_who_can_fix_it_and_how() {
         assert!(page.render_page().text().contains("Who can fix it"));
     }
 }
-
-/// Writes every page to a folder, to be looked at.
-#[test]
-#[ignore = "for the eye: ORGPASS_PAGES names a folder"]
-fn every_page_is_written_to_a_folder() {
-    let folder = std::path::PathBuf::from(std::env::var("ORGPASS_PAGES").unwrap());
-    std::fs::create_dir_all(folder.join("assets")).unwrap();
-    std::fs::write(folder.join("assets/style.css"), include_str!("style.css")).unwrap();
-    for (name, page) in pages("Acme Reports") {
-        std::fs::write(folder.join(format!("{name}.html")), page).unwrap();
-    }
-}

@@ -102,6 +102,8 @@ impl AppDocument {
             scopes,
             sandbox_login_url,
             brand: Brand { name, logo, accent },
+            // What is off by default is the operator's to allow.
+            allow: Vec::new(),
         })
     }
 }

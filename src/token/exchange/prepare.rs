@@ -112,11 +112,15 @@ fn earn(kind: GrantKind, grant: &GrantSecret) -> Option<Earn<'_>> {
         GrantKind::RefreshToken => grant.refresh_token.as_ref().map(Earn::RefreshToken),
         GrantKind::JwtBearer => grant.username.as_deref().map(|username| Earn::JwtBearer { username }),
         GrantKind::ClientCredentials => Some(Earn::ClientCredentials),
+        GrantKind::Password => {
+            let (username, password) = (grant.username.as_deref()?, grant.password.as_ref()?);
+            Some(Earn::Password { username, password })
+        }
         GrantKind::AccessToken => None,
     }
 }
 
 /// Whether a grant may be used as often as one likes: nothing is used up by it.
 pub(super) fn earns_without_spending(kind: GrantKind) -> bool {
-    matches!(kind, GrantKind::JwtBearer | GrantKind::ClientCredentials)
+    matches!(kind, GrantKind::JwtBearer | GrantKind::ClientCredentials | GrantKind::Password)
 }
