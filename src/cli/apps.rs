@@ -87,3 +87,6 @@ fn print(view: &AppView, json: bool, around: &mut Surroundings<'_>) -> Result<Ex
     }
     Ok(Exit::Success)
 }
+
+#[cfg(test)]
+mod tests;

@@ -261,6 +261,11 @@ fn commands_work_beside_a_process_that_owns_the_store() {
     assert_eq!(orgpass(&file, ACME, r#"{"refresh_token":"x","grant":7}"#).exit, Exit::BadInput);
     let listed = orgpass(&file, &["connection", "list", "--json", "--tenant", "two"], "").output;
     assert_eq!(listed.lines().count(), 1);
+    let app = r#"{"client_id":"3MVG1","client_secret":"S3\"\\","name":"Two"}"#;
+    let put = orgpass(&file, &["apps", "put", "--tenant", "two", "--json"], app);
+    assert!(put.exit == Exit::Success && !put.output.contains("S3"), "{}", put.errors);
+    let shown = orgpass(&file, &["apps", "show", "--tenant", "two", "--json"], "");
+    assert_eq!(shown.output, put.output);
     owner.abort();
     drop(runtime);
     // The owner is gone and its store with it: the same commands open the store themselves.

@@ -20,6 +20,7 @@ use super::pages::{ConnectionRow, LoginPage, MintedPage, StatusPage};
 use crate::connection::{ConnectionKey, Status};
 use crate::management::links::{LinkRequest, unix_now};
 use crate::management::{Actor, ConnectionLine};
+use crate::store::GrantKind;
 
 /// Connections on a page.
 const PAGE: usize = 50;
@@ -157,7 +158,7 @@ impl Hub {
                     let shown = page.connections.iter().filter(|line| {
                         session.token.covers(&line.tenant) && status.is_none_or(|status| status == line.status)
                     });
-                    rows.extend(shown.map(row));
+                    rows.extend(shown.map(|line| self.row(line)));
                     cursor = page.next;
                 }
                 Err(refusal) => {
@@ -184,22 +185,37 @@ impl Hub {
     }
 }
 
+impl Hub {
+    fn row(&self, line: &ConnectionLine) -> ConnectionRow {
+        let renewed_after = self.settings.keep_alive_after.as_secs();
+        let next = (line.grant == GrantKind::RefreshToken && line.status == Status::Active)
+            .then(|| days_until(line.stored.0 / 1000 + renewed_after));
+        ConnectionRow {
+            tenant: line.tenant.clone(),
+            user: line.user.clone(),
+            status: line.status.as_str(),
+            cause: line.cause.map(|cause| (cause.meaning(), cause.fix())),
+            age: age(line.since.0),
+            renewed: age(line.stored.0),
+            next_refresh: next.unwrap_or_else(|| "when it is used".to_owned()),
+            grant: format!("{} ({})", line.grant.as_str(), line.app),
+        }
+    }
+}
+
+/// The latest time at which the monitor renews it, as people say it.
+fn days_until(seconds: u64) -> String {
+    match seconds.saturating_sub(unix_now()) / 86_400 {
+        0 => "today, or when it is used".to_owned(),
+        1 => "tomorrow, or when it is used".to_owned(),
+        days => format!("in {days} days, or when it is used"),
+    }
+}
+
 fn next_address(search: &Search, cursor: &str) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
     query.extend_pairs([("tenant", search.tenant.as_str()), ("status", &search.status), ("cursor", cursor)]);
     format!("/?{}", query.finish())
-}
-
-fn row(line: &ConnectionLine) -> ConnectionRow {
-    ConnectionRow {
-        tenant: line.tenant.clone(),
-        user: line.user.clone(),
-        status: line.status.as_str(),
-        cause: line.cause.map(|cause| (cause.meaning(), cause.fix())),
-        age: age(line.since.0),
-        renewed: age(line.stored.0),
-        grant: format!("{} ({})", line.grant.as_str(), line.app),
-    }
 }
 
 /// A time of the store, as people say it.

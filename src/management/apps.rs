@@ -95,11 +95,14 @@ impl Management {
             return Err(Refusal::NoGrantKeys);
         }
         let tenant = installation.tenant();
+        let name = OwnApp::document(tenant);
+        let Some(there) = self.store.document(&name).await? else { return Err(Refusal::NoApp) };
         let used = self.under_own_app(tenant, |_| true).await?.len();
         if used > 0 {
             return Err(Refusal::AppInUse(used));
         }
-        if self.store.remove_document(&OwnApp::document(tenant), None).await? { Ok(()) } else { Err(Refusal::NoApp) }
+        // Another one that was brought meanwhile is not the one that was meant.
+        if self.store.remove_document(&name, Some(&there)).await? { Ok(()) } else { Err(Refusal::Busy) }
     }
 
     /// Has the connections exchange now that the app before could not earn tokens for. One that works again is announced,
