@@ -42,7 +42,11 @@ impl Person {
         let (path, page) = self.page.take().unwrap();
         let action =
             page.text().split_once("action=\"").map(|(_, rest)| rest.split('"').next().unwrap().replace("&amp;", "&"));
-        let path = action.unwrap_or(path);
+        let path = match action {
+            Some(query) if query.starts_with('?') => format!("{}{query}", path.split('?').next().unwrap()),
+            Some(address) => address,
+            None => path,
+        };
         let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         let call = self.salesforce.post(&path, form).header("cookie", self.cookies.join("; "));
         let reply = call.header("content-type", "application/x-www-form-urlencoded").send().await;
