@@ -4,6 +4,7 @@ use clap::Subcommand;
 
 use super::{Exit, Failure, Surroundings};
 use crate::config::Config;
+use crate::oauth::{App, AppKey};
 use crate::store::StoreUrl;
 
 #[derive(Debug, Subcommand)]
@@ -43,8 +44,16 @@ impl Command {
             (false, StoreUrl::File(_)) => "session keys only".to_owned(),
         };
         writeln!(out, "  vault    {grant_keys}")?;
-        let apps: Vec<_> = config.apps.iter().map(|app| app.name.as_str()).collect();
+        let apps: Vec<_> = config.apps.iter().map(|app| named(app)).collect();
         writeln!(out, "  apps     {}", if apps.is_empty() { "none".to_owned() } else { apps.join(", ") })?;
         Ok(Exit::Success)
+    }
+}
+
+/// An app, with the name of its key if it signs assertions.
+fn named(app: &App) -> String {
+    match app.private_key.as_ref().map(AppKey::read) {
+        Some(Ok(key)) => format!("{} (signs with key {})", app.name, key.id()),
+        Some(Err(_)) | None => app.name.clone(),
     }
 }

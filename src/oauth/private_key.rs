@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use ring::rand::SystemRandom;
-use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
+use ring::signature::{KeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
 use rustls_pki_types::PrivateKeyDer;
 use rustls_pki_types::pem::PemObject;
+use sha2::{Digest, Sha256};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::secret::Secret;
@@ -80,6 +81,12 @@ impl SigningKey {
         key.map(Self)
     }
 
+    /// Names the key, to be compared with the certificate that the app has at Salesforce: the SHA-256 of the public key
+    /// (RSAPublicKey in DER), the first half in hex.
+    pub fn id(&self) -> String {
+        Sha256::digest(self.0.public_key().as_ref())[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
     /// The RS256 signature of a text, if the system gives random bytes.
     pub(super) fn sign(&self, text: &str) -> Option<Vec<u8>> {
         let mut signature = vec![0; self.0.public().modulus_len()];
@@ -115,6 +122,17 @@ mod tests {
         });
         assert_eq!(signed[0], signed[1]);
         assert_eq!(signed[0].len(), 256);
+    }
+
+    #[test]
+    fn a_key_has_the_same_name_in_both_forms_and_it_is_the_one_that_openssl_tells() {
+        let ids = [SimKey::first().private_key, SimKey::FIRST_AS_PKCS1].map(|pem| {
+            let (_folder, file) = file(pem);
+            file.read().unwrap().id()
+        });
+        assert_eq!(ids[0], ids[1]);
+        // openssl rsa -in app.pem -RSAPublicKey_out -outform DER | sha256sum
+        assert_eq!(ids[0], "f05339b507d086a372f8f18461ec01d9");
     }
 
     #[test]
