@@ -34,7 +34,7 @@ pub(super) async fn connect(
             Ok(DeviceState::Pending) => {}
             Ok(DeviceState::SlowDown) => pause += SLOWER,
             Ok(DeviceState::Connected(connected)) => break Ok(connected),
-            Err(Refusal::Unavailable { .. }) => pause += SLOWER,
+            Err(Refusal::Unavailable { .. } | Refusal::Busy) => pause += SLOWER,
             Err(refusal) => break Err(refusal),
         }
     };

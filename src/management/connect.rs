@@ -85,7 +85,8 @@ impl Management {
     }
 
     /// Whether an authorization may be used for this connection: signed, of an allowed host, and of the org (and for a
-    /// user connection of the user) that the connection had before.
+    /// user connection of the user) that the connection had before. An id token is checked whenever there is one, and must
+    /// be there with `openid`.
     pub async fn judge(
         &self,
         key: &ConnectionKey,
@@ -103,8 +104,16 @@ impl Management {
             return refused(Cause::HostNotAllowed);
         }
         let Some(identity) = response.identity.clone() else { return refused(Cause::OrgMismatch) };
-        if let (Some(token), Some(nonce), Some(app)) = (&response.id_token, nonce, &app) {
-            self.check_id_token(token, nonce, &app.client_id, &new.login_url, &identity).await?;
+        let granted = response.scope.as_deref().and_then(|text| Scopes::parse(text).ok()).unwrap_or_default();
+        match (&response.id_token, &app) {
+            (Some(token), Some(app)) => {
+                self.check_id_token(token, nonce, &app.client_id, &new.login_url, &identity).await?;
+            }
+            (None, _) if new.asked.contains("openid") && granted.contains("openid") => {
+                tracing::warn!(connection = %key, "openid was granted, and no id token came");
+                return refused(Cause::SignatureWrong);
+            }
+            _ => {}
         }
         if let Some(record) = self.store.read_record(key).await? {
             let known = self.open_grant(key, &record)?;
@@ -143,7 +152,7 @@ impl Management {
     async fn check_id_token(
         &self,
         token: &Secret<String>,
-        nonce: &str,
+        nonce: Option<&str>,
         client_id: &str,
         login: &LoginUrl,
         identity: &Identity,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Connected, DEFAULT_APP, InputFault, Management, NewConnection, Refusal};
 use crate::connection::ConnectionKey;
-use crate::oauth::{self, DEVICE_CODE_LIFE, DeviceCode, DevicePoll, ExchangeError, Flow};
+use crate::oauth::{self, DEVICE_CODE_LIFE, DeviceCode, DevicePoll, ExchangeError, Flow, TokenResponse};
 use crate::salesforce::hosts::LoginUrl;
 use crate::salesforce::scopes::Scopes;
 use crate::salesforce::token_errors::TokenFailure;
@@ -67,6 +67,8 @@ struct Begun {
     asked: Scopes,
     code: DeviceCode,
     at: Instant,
+    /// What a poll brought, until it is the connection's: Salesforce issues it once.
+    issued: Option<TokenResponse>,
 }
 
 impl Devices {
@@ -122,7 +124,15 @@ impl Management {
         let code = oauth::begin_device(app, &asked, connection).await.map_err(|error| of_exchange(&error, &login))?;
         let (user_code, verification_uri) = (code.user_code.clone(), code.verification_uri.clone());
         let interval = code.interval.as_secs();
-        let id = self.devices.add(Begun { key: key.clone(), app: name, login, asked, code, at: Instant::now() });
+        let id = self.devices.add(Begun {
+            key: key.clone(),
+            app: name,
+            login,
+            asked,
+            code,
+            at: Instant::now(),
+            issued: None,
+        });
         Ok(DeviceLogin { id, user_code, verification_uri, interval, expires_in: DEVICE_CODE_LIFE.as_secs() })
     }
 
@@ -134,6 +144,34 @@ impl Management {
     /// Asks once whether the person has answered; connects if so.
     pub async fn poll_device(&self, id: u64) -> Result<DeviceState, Refusal> {
         let begun = self.devices.all().get(&id).cloned().ok_or(Refusal::NotConnected)?;
+        let response = match begun.issued.clone() {
+            Some(response) => response,
+            None => match self.ask_device(id, &begun).await? {
+                DevicePoll::Pending => return Ok(DeviceState::Pending),
+                DevicePoll::SlowDown => return Ok(DeviceState::SlowDown),
+                DevicePoll::Issued(response) => *response,
+            },
+        };
+        let new = NewConnection { app: begun.app, login_url: begun.login, response, asked: begun.asked };
+        let connected = match self.judge(&begun.key, &new, None).await {
+            Ok(_) => self.connect(&begun.key, &new).await,
+            Err(refusal) => Err(refusal),
+        };
+        // The store may have it or not: the next poll tries again with what Salesforce has issued.
+        if connected.as_ref().is_err_and(Refusal::is_passing) {
+            return connected.map(DeviceState::Connected);
+        }
+        self.devices.all().remove(&id);
+        if connected.is_err()
+            && let Err(error) = self.discard(&new.login_url, &new.response).await
+        {
+            tracing::warn!(connection = %begun.key, error, "an authorization that nobody uses could not be revoked");
+        }
+        connected.map(DeviceState::Connected)
+    }
+
+    /// Asks the login host once. What it issues is kept with the flow.
+    async fn ask_device(&self, id: u64, begun: &Begun) -> Result<DevicePoll, Refusal> {
         let app = self.apps.get(&begun.app).ok_or(Refusal::NotConnected)?;
         let credentials = app.web_credentials().map_err(|error| Refusal::Failed { message: error.to_string() })?;
         let login = &begun.login;
@@ -141,31 +179,22 @@ impl Management {
         let connection = self.transport.one_shot(login).await.map_err(|error| unavailable(&error))?;
         let secret = credentials.client_secret.as_ref();
         let polled = oauth::poll_device(app, secret, &begun.code.device_code, connection).await;
-        let response = match polled {
-            Ok(DevicePoll::Pending) => return Ok(DeviceState::Pending),
-            Ok(DevicePoll::SlowDown) => return Ok(DeviceState::SlowDown),
-            Ok(DevicePoll::Issued(response)) => *response,
+        match polled {
+            Ok(DevicePoll::Issued(response)) => {
+                if let Some(begun) = self.devices.all().get_mut(&id) {
+                    begun.issued = Some((*response).clone());
+                }
+                Ok(DevicePoll::Issued(response))
+            }
+            Ok(unanswered) => Ok(unanswered),
             Err(error) => {
                 let refusal = of_exchange(&error, login);
                 if !refusal.is_passing() {
                     self.devices.all().remove(&id);
                 }
-                return Err(refusal);
+                Err(refusal)
             }
-        };
-        self.devices.all().remove(&id);
-        let new =
-            NewConnection { app: begun.app.clone(), login_url: login.clone(), response, asked: begun.asked.clone() };
-        let connected = match self.judge(&begun.key, &new, None).await {
-            Ok(_) => self.connect(&begun.key, &new).await,
-            Err(refusal) => Err(refusal),
-        };
-        if connected.is_err()
-            && let Err(error) = self.discard(login, &new.response).await
-        {
-            tracing::warn!(connection = %begun.key, error, "an authorization that nobody uses could not be revoked");
         }
-        connected.map(DeviceState::Connected)
     }
 }
 

@@ -55,7 +55,11 @@ impl Operated<'_> {
     pub async fn poll_device(self, id: u64) -> Result<DeviceState, Refusal> {
         let key = self.0.device_key(id);
         let polled = self.0.poll_device(id).await;
-        if let (Some(key), Ok(DeviceState::Connected(_)) | Err(_)) = (key, &polled) {
+        let has_ended = match &polled {
+            Ok(state) => matches!(state, DeviceState::Connected(_)),
+            Err(refusal) => !refusal.is_passing(),
+        };
+        if let (Some(key), true) = (key, has_ended) {
             self.0.record(&Actor::Operator, "connection.connected", &key, &polled).await;
         }
         polled

@@ -7,6 +7,7 @@ mod hubs;
 use orgpass::connection::ConnectionKey;
 use orgpass::management::Refusal;
 use orgpass::management::links::LinkRequest;
+use redis_child::RedisChild;
 use salesforce_sim::{AppOptions, Effect, Fault, Org, OrgOptions, User};
 
 use self::browser::{Browser, PUBLIC_URL};
@@ -373,4 +374,25 @@ async fn pages_are_fenced_in() {
     let cookie = page.header("set-cookie").unwrap();
     assert!(cookie.starts_with("__Host-orgpass-connect=") && cookie.contains("HttpOnly") && cookie.contains("Secure"));
     assert_eq!(world.hub().get("/nothing/here").send().await.status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_store_may_have_taken_is_not_given_back() {
+    let mut redis = RedisChild::start();
+    let world = World::with(Options { store: Some(redis.url()), ..options("") }).await;
+    org(&world, "acme");
+    let path = link(&world, &key("acme", None), &LinkRequest::default()).await;
+    let mut browser = Browser::of(&world);
+    browser.get(&path).await;
+    let asked = browser.begin(&path, "production").await;
+    let callback = browser.consent(&asked, "ana@acme.example").await;
+    let judging = world.sim.fault(Fault::on_path("/services/oauth2/userinfo", Effect::Hold));
+    let followed = tokio::spawn(async move { browser.follow(&callback).await });
+    judging.wait_held(1).await;
+    redis.kill();
+    judging.release();
+    assert_eq!(followed.await.unwrap().status, 503);
+    let revoked = world.sim.requests().iter().filter(|request| request.path() == "/services/oauth2/revoke").count();
+    assert_eq!(revoked, 0, "nobody knows whether the link has it");
+    redis.restart();
 }

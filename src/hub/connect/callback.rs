@@ -50,16 +50,33 @@ pub(super) async fn come_back(State(hub): State<Arc<Hub>>, Query(back): Query<Ba
     };
     match hub.answer(&held, &flow, &back).await {
         Ok(()) => go(&hub.page_of(&held, "confirm")),
-        Err(failure) => {
-            hub.reopen(&held, &failure).await;
+        Err(NoAnswer { failure, doubtful }) => {
+            let is_open_again = hub.reopen(&held, &failure).await;
+            // Who could open the link again knows that the store has not taken the answer.
+            if let (true, Some(new)) = (is_open_again, doubtful) {
+                hub.discard(&held, &new).await;
+            }
             hub.failed_at(&failure, &held).await
         }
     }
 }
 
+/// Why a link does not wait to be confirmed.
+struct NoAnswer {
+    failure: Failure,
+    /// What the store may have taken all the same, if it did not say.
+    doubtful: Option<NewConnection>,
+}
+
+impl<E: Into<Failure>> From<E> for NoAnswer {
+    fn from(error: E) -> Self {
+        Self { failure: error.into(), doubtful: None }
+    }
+}
+
 impl Hub {
     /// What the browser has brought becomes an authorization that waits to be confirmed.
-    async fn answer(&self, held: &HeldLink, flow: &Flow, back: &Back) -> Result<(), Failure> {
+    async fn answer(&self, held: &HeldLink, flow: &Flow, back: &Back) -> Result<(), NoAnswer> {
         if let Some(error) = &back.error {
             let description = back.error_description.as_deref().unwrap_or_default();
             return Err(TokenFailure::of_authorize(error, description).into());
@@ -77,22 +94,21 @@ impl Hub {
             response: redeemed?,
             asked: link.asked.clone(),
         };
-        match self.keep(held, flow, &new).await {
-            Ok(()) => Ok(()),
+        let username = match self.management.judge(&link.key, &new, Some(&flow.nonce)).await {
+            Ok(judged) => judged.username,
             Err(refusal) => {
                 self.discard(held, &new).await;
-                Err(refusal.into())
+                return Err(refusal.into());
             }
-        }
-    }
-
-    async fn keep(&self, held: &HeldLink, flow: &Flow, new: &NewConnection) -> Result<(), Refusal> {
-        let judged = self.management.judge(&held.link.key, new, Some(&flow.nonce)).await?;
-        let answered =
-            Answered { login: flow.login.clone(), response: new.response.clone(), username: judged.username };
-        match self.management.advance_link(held, held.link.answer(answered)).await? {
-            Some(_) => Ok(()),
-            None => Err(Refusal::Busy),
+        };
+        let answered = Answered { login: flow.login.clone(), response: new.response.clone(), username };
+        match self.management.advance_link(held, link.answer(answered)).await {
+            Ok(Some(_)) => Ok(()),
+            Ok(None) => {
+                self.discard(held, &new).await;
+                Err(Refusal::Busy.into())
+            }
+            Err(refusal) => Err(NoAnswer { failure: refusal.into(), doubtful: Some(new) }),
         }
     }
 
@@ -104,8 +120,8 @@ impl Hub {
         }
     }
 
-    /// Another attempt can be made, and says why the last one came to nothing.
-    async fn reopen(&self, held: &HeldLink, failure: &Failure) {
+    /// Another attempt can be made, and says why the last one came to nothing. `false` if that is not certain.
+    async fn reopen(&self, held: &HeldLink, failure: &Failure) -> bool {
         let why = match failure {
             Failure::Denied => Ending::Cancelled,
             Failure::Salesforce(cause) => Ending::Failed(*cause),
@@ -119,8 +135,12 @@ impl Hub {
         let action = if why == Ending::Cancelled { "link.denied" } else { "link.failed" };
         self.management.record(&Actor::Link, action, &held.link.key, &outcome).await;
         // Whoever has gone on with the link meanwhile knows better.
-        if let Err(error) = self.management.advance_link(held, held.link.reopen(why)).await {
-            tracing::debug!(%error, "a link was not opened again; it can be begun again in a minute");
+        match self.management.advance_link(held, held.link.reopen(why)).await {
+            Ok(reopened) => reopened.is_some(),
+            Err(error) => {
+                tracing::debug!(%error, "a link was not opened again; it can be begun again in a minute");
+                false
+            }
         }
     }
 }

@@ -48,7 +48,7 @@ fn token(header: &Value, claims: &Value) -> String {
 fn verify(token: &str) -> Result<(), IdTokenError> {
     let login = LoginUrl::parse("https://acme.my.salesforce.com", &TrustedHosts::default()).unwrap();
     let identity = Identity::parse_url(ID).unwrap();
-    let expected = Expected { client_id: "3MVG9", login: &login, nonce: "n-1", identity: &identity, now: 1_000 };
+    let expected = Expected { client_id: "3MVG9", login: &login, nonce: Some("n-1"), identity: &identity, now: 1_000 };
     keys("k-1").verify(&Secret::new(token.to_owned()), &expected)
 }
 

@@ -3,8 +3,12 @@
 use std::time::Duration;
 
 use orgpass::connection::Cause;
-use orgpass::management::{Connected, DeviceRequest, DeviceState, ImportDocument, Imported, Refusal};
-use salesforce_sim::{AppOptions, OrgOptions, User};
+use orgpass::management::{Connected, DeviceRequest, DeviceState, ImportDocument, Imported, NewConnection, Refusal};
+use orgpass::oauth::TokenResponse;
+use orgpass::salesforce::identity::Identity;
+use orgpass::salesforce::scopes::Scopes;
+use orgpass::secret::Secret;
+use salesforce_sim::{AppOptions, Effect, Fault, OrgOptions, User};
 use url::form_urlencoded;
 
 use super::{key, org};
@@ -15,7 +19,8 @@ use crate::world::{Options, Seen, World};
 const INTERVAL: Duration = Duration::from_secs(5);
 
 async fn world() -> World {
-    let app = AppOptions { device_flow: true, ..AppOptions::default() };
+    let scopes = ["api", "refresh_token", "openid"].map(str::to_owned).to_vec();
+    let app = AppOptions { device_flow: true, scopes, ..AppOptions::default() };
     let config = "apps.default.allow = [\"device\", \"password\"]".to_owned();
     World::with(Options { app, config, ..Options::default() }).await
 }
@@ -94,6 +99,52 @@ async fn a_code_that_is_typed_elsewhere_connects_an_org() {
     assert_eq!(world.caller().get(LIMITS).tenant("acme").send().await.status, 200);
     world.sim.expire_sessions(&acme);
     assert_eq!(world.caller().get(LIMITS).tenant("acme").send().await.status, 200, "it has a refresh token");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_issued_is_kept_until_it_can_be_judged() {
+    let world = world().await;
+    let (_, user) = org(&world, "acme");
+    let management = &world.orgpass().engine().management;
+    let scopes = Some(["api", "refresh_token", "openid"].map(str::to_owned).to_vec());
+    let request = DeviceRequest { scopes, ..DeviceRequest::default() };
+    let login = management.begin_device(&key("acme", None), &request).await.unwrap();
+    Person::at(&world).answer(&user, &login.user_code, ("save", "Allow")).await;
+    world.sim.fault(Fault::on_path("/id/keys", Effect::Status(503, String::new())));
+    let polled = management.poll_device(login.id).await;
+    assert!(matches!(polled, Err(Refusal::Unavailable { .. })), "the id token cannot be verified yet: {polled:?}");
+    assert_eq!(management.poll_device(login.id).await, Ok(DeviceState::Connected(Connected::Created)));
+    let asked = |path: &str| world.sim.requests().iter().filter(|request| request.path() == path).count();
+    assert_eq!((asked("/id/keys"), asked("/services/oauth2/revoke")), (2, 0));
+    assert_eq!(world.caller().get(LIMITS).tenant("acme").send().await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_granted_openid_must_bring_an_id_token() {
+    let world = world().await;
+    let (_, user) = org(&world, "acme");
+    let tokens = world.sim.authorize(&world.sim_app, &user);
+    let new = |scope: &str| NewConnection {
+        app: "default".to_owned(),
+        login_url: world.config.apps.get("default").unwrap().login_url.clone(),
+        response: TokenResponse {
+            access_token: Secret::new(tokens.access_token.clone()),
+            refresh_token: Some(Secret::new(tokens.refresh_token.clone())),
+            instance_url: tokens.instance_url.clone(),
+            id: tokens.id.clone(),
+            identity: Some(Identity::parse_url(&tokens.id).unwrap()),
+            issued_at: Some(tokens.issued_at.clone()),
+            scope: Some(scope.to_owned()),
+            id_token: None,
+            signature: Some(tokens.signature.clone()),
+        },
+        asked: Scopes::parse("api refresh_token openid").unwrap(),
+    };
+    let management = &world.orgpass().engine().management;
+    let key = key("acme", None);
+    let judged = management.judge(&key, &new("api refresh_token openid"), None).await;
+    assert_eq!(judged.unwrap_err(), Refusal::Refused(Cause::SignatureWrong));
+    assert!(management.judge(&key, &new("api refresh_token"), None).await.is_ok(), "it was not granted");
 }
 
 #[tokio::test(flavor = "multi_thread")]
