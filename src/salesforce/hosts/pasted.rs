@@ -5,6 +5,8 @@ use super::{HostError, LoginUrl, TrustedHosts};
 /// A whole address line of a browser.
 const MAX_PASTED: usize = 2048;
 
+const VISUALFORCE: &str = ".vf.force.com";
+
 /// UI hosts and the hosts that log in for them: the part before the suffix is the My Domain name.
 const UI_SUFFIXES: [(&str, &str); 7] = [
     (".lightning.force.com", ".my.salesforce.com"),
@@ -13,7 +15,7 @@ const UI_SUFFIXES: [(&str, &str); 7] = [
     (".lightning.sfcrmapps.cn", ".my.sfcrmproducts.cn"),
     (".my-lightning.com", ".my-salesforce.com"),
     (".file.force.com", ".my.salesforce.com"),
-    (".vf.force.com", ".my.salesforce.com"),
+    (VISUALFORCE, ".my.salesforce.com"),
 ];
 
 impl LoginUrl {
@@ -29,11 +31,21 @@ impl LoginUrl {
         let authority = authority.trim_end_matches('.').to_ascii_lowercase();
         let host = UI_SUFFIXES.iter().find_map(|(ui, own)| {
             let name = authority.strip_suffix(ui).filter(|name| !name.is_empty())?;
-            // A page's host of a package has the package behind `--` (or `--c`), the org's own has not.
-            let name = if *ui == ".vf.force.com" { name.rsplit_once("--").map_or(name, |(org, _)| org) } else { name };
+            let name = if *ui == VISUALFORCE { without_package(name) } else { name.to_owned() };
             Some(format!("{name}{own}"))
         });
         Self::parse(&format!("{scheme}://{}", host.unwrap_or(authority)), trusted)
+    }
+}
+
+/// A Visualforce host without its package (`c` for the org's own pages), which stands behind the last `--` of the first
+/// label. In a sandbox the sandbox's name stands behind a `--` too, before the package.
+fn without_package(name: &str) -> String {
+    let (label, partition) = name.split_at(name.find('.').unwrap_or(name.len()));
+    let of_org = if partition == ".sandbox" { 1 } else { 0 };
+    match label.rsplit_once("--") {
+        Some((org, _)) if org.matches("--").count() >= of_org => format!("{org}{partition}"),
+        _ => name.to_owned(),
     }
 }
 
@@ -56,6 +68,10 @@ mod tests {
             ("https://acme.my.salesforce-setup.com/lightning/setup", "https://acme.my.salesforce.com"),
             ("https://acme.develop.my.salesforce-setup.com/", "https://acme.develop.my.salesforce.com"),
             ("https://acme--c.vf.force.com/apex/page", "https://acme.my.salesforce.com"),
+            ("acme.vf.force.com", "https://acme.my.salesforce.com"),
+            ("acme--uat--c.sandbox.vf.force.com", "https://acme--uat.sandbox.my.salesforce.com"),
+            ("acme--uat.sandbox.vf.force.com", "https://acme--uat.sandbox.my.salesforce.com"),
+            ("acme-dev-ed--c.develop.vf.force.com", "https://acme-dev-ed.develop.my.salesforce.com"),
             ("HTTPS://ACME.my.salesforce.com/home/home.jsp", "https://acme.my.salesforce.com"),
             ("acme.lightning.crmforce.mil", "https://acme.my.salesforce.mil"),
             ("login.salesforce.com", "https://login.salesforce.com"),
