@@ -4,6 +4,7 @@
 mod api_access;
 mod app;
 mod authorization_code;
+mod bearer;
 mod brand;
 mod client_credentials;
 mod device;

@@ -3,11 +3,11 @@
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, DATE};
-use http::{HeaderValue, Request, StatusCode, Uri};
+use http::header::DATE;
+use http::{Request, StatusCode, Uri};
 use http_body_util::Full;
 
-use super::ExchangeError;
+use super::{ExchangeError, bearer};
 use crate::salesforce::ErrorCode;
 use crate::salesforce::limits::LimitInfo;
 use crate::secret::Secret;
@@ -27,14 +27,7 @@ pub enum ApiAccess {
 
 /// Asks the REST API with this access token, by one request on `connection`.
 pub async fn api_access(access_token: &Secret<String>, connection: OneShot) -> Result<ApiAccess, ExchangeError> {
-    let value = zeroize::Zeroizing::new(format!("Bearer {}", access_token.expose()));
-    let mut value = HeaderValue::from_str(&value)
-        .map_err(|_| ExchangeError::NotSent("the stored access token is not a header value".to_owned()))?;
-    value.set_sensitive(true);
-    let mut request = Request::new(Full::new(Bytes::new()));
-    *request.uri_mut() = Uri::from_static(LIMITS);
-    request.headers_mut().insert(AUTHORIZATION, value);
-    let answer = connection.send(request).await.map_err(|error| ExchangeError::Lost(error.to_string()))?;
+    let answer = bearer::get(LIMITS, access_token, connection).await?;
     if answer.status == StatusCode::OK {
         let limits = answer.headers.get("sforce-limit-info").and_then(|value| LimitInfo::parse(value.as_bytes()));
         return Ok(ApiAccess::Accepted(limits));

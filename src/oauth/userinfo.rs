@@ -1,12 +1,9 @@
 //! Userinfo: asks an org whether a session is alive, and whose it is.
 
-use bytes::Bytes;
-use http::header::AUTHORIZATION;
-use http::{HeaderValue, Request, StatusCode, Uri};
-use http_body_util::Full;
+use http::StatusCode;
 use serde::Deserialize;
 
-use super::ExchangeError;
+use super::{ExchangeError, bearer};
 use crate::salesforce::ErrorCode;
 use crate::salesforce::identity::Id;
 use crate::secret::Secret;
@@ -43,14 +40,7 @@ struct Wire {
 /// Asks userinfo with this access token, by one request on `connection`. A dead session is 403 with the text
 /// `Bad_OAuth_Token`.
 pub async fn userinfo(access_token: &Secret<String>, connection: OneShot) -> Result<UserInfo, ExchangeError> {
-    let value = zeroize::Zeroizing::new(format!("Bearer {}", access_token.expose()));
-    let mut value = HeaderValue::from_str(&value)
-        .map_err(|_| ExchangeError::NotSent("the stored access token is not a header value".to_owned()))?;
-    value.set_sensitive(true);
-    let mut request = Request::new(Full::new(Bytes::new()));
-    *request.uri_mut() = Uri::from_static("/services/oauth2/userinfo");
-    request.headers_mut().insert(AUTHORIZATION, value);
-    let answer = connection.send(request).await.map_err(|error| ExchangeError::Lost(error.to_string()))?;
+    let answer = bearer::get("/services/oauth2/userinfo", access_token, connection).await?;
     let code = ErrorCode::parse(answer.body.trim_ascii());
     match answer.status {
         StatusCode::OK => alive(&answer.body),

@@ -1,7 +1,7 @@
 //! The program itself, as an operator runs it: exit codes, the command line beside a running `serve`, and signals.
 
 use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 
@@ -160,8 +160,17 @@ fn orgpass(arguments: &[&str]) -> Command {
     command
 }
 
-fn free_address() -> std::net::SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+/// An address for a process that is yet to start. The port has just had a connection, which the kernel remembers for a
+/// minute: nobody who asks for any port gets this one, and whoever names it does.
+fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut caller = TcpStream::connect(address).unwrap();
+    let (accepted, _) = listener.accept().unwrap();
+    // Who closes first is remembered.
+    drop(accepted);
+    assert_eq!(caller.read(&mut [0]).unwrap(), 0);
+    address
 }
 
 pub fn code(output: &Output) -> i32 {
@@ -381,6 +390,15 @@ async fn doctor_says_what_is_wrong_and_how_to_mend_it() {
     let (verdict, fix) = found(&ill(&site), "api access");
     assert_eq!((verdict.as_str(), fix.contains("IP restriction")), ("fail", true), "{fix}");
     site.sim.lift_ip_restriction(&acme);
+    let used_up = r#"[{"message":"TotalRequests Limit exceeded.","errorCode":"REQUEST_LIMIT_EXCEEDED"}]"#;
+    let limit = salesforce_sim::Fault::on_path(
+        "/services/data/v60.0/limits",
+        salesforce_sim::Effect::Status(403, used_up.to_owned()),
+    );
+    let limit = site.sim.fault(limit);
+    let (verdict, fix) = found(&ill(&site), "api access");
+    assert_eq!((verdict.as_str(), fix.contains("used up")), ("fail", true), "{fix}");
+    limit.end();
     std::fs::write(site.path("grant.keys"), "nonsense").unwrap();
     assert_eq!(found(&ill(&site), "configuration").0, "fail");
     site.search_for_secrets();

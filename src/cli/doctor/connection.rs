@@ -109,9 +109,17 @@ fn api(found: &ApiFound, report: &mut Report<'_>) -> Result<(), Failure> {
             }
         }
         ApiFound::Refused(code) => {
+            let fix = match code.as_deref() {
+                Some("REQUEST_LIMIT_EXCEEDED") => {
+                    "the org's calls of 24 hours are used up, by everybody together: wait, or buy more"
+                }
+                Some("API_DISABLED_FOR_ORG") => "the org's edition has no API; Salesforce can add it",
+                Some("API_CURRENTLY_DISABLED") => "give the user the permission API Enabled",
+                _ => Cause::FreshTokenRefused.fix(),
+            };
             let code = code.as_deref().unwrap_or("no code");
             let seen = format!("the REST API refuses a session that is alive ({code})");
-            report.add(Finding::fail("api access", seen, Cause::FreshTokenRefused.fix()))?;
+            report.add(Finding::fail("api access", seen, fix))?;
         }
     }
     Ok(())
