@@ -39,7 +39,18 @@ impl EventsArguments {
             let mut operator = Operator::reach(config).await?;
             let mut after = self.after;
             loop {
-                let events = operator.events(after.clone(), PAGE).await?;
+                let events = match operator.events(after.clone(), PAGE).await {
+                    Ok(events) => events,
+                    // The store, or the process that has it open, may come back.
+                    Err(refusal) if self.follow && refusal.is_passing() => {
+                        tokio::time::sleep(LOOK_AGAIN).await;
+                        if let Ok(again) = Operator::reach(config).await {
+                            operator = again;
+                        }
+                        continue;
+                    }
+                    Err(refusal) => return Err(refusal.into()),
+                };
                 for event in &events {
                     if self.json {
                         json_line(around.output, event)?;
