@@ -15,6 +15,7 @@ mod people;
 mod schedule;
 mod settings;
 mod tokens;
+mod visible;
 mod webhooks;
 mod wishes;
 
@@ -22,6 +23,7 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
 
 pub use settings::{PublicUrl, Settings};
 pub use tokens::{ApiToken, ApiTokens};
@@ -47,6 +49,8 @@ pub struct Hub {
     at_work: AtWork,
     /// Who may use the API; nobody without a file.
     tokens: Option<ApiTokens>,
+    /// Answers under way, which end whether or not somebody waits.
+    answers: TaskTracker,
     /// Asked for when the process stops: streams end then.
     stopping: Stopping,
 }
@@ -71,6 +75,7 @@ impl Hub {
             name: Owner::random(),
             at_work: AtWork::default(),
             tokens,
+            answers: TaskTracker::new(),
             stopping,
         }))
     }

@@ -8,6 +8,8 @@ mod describe;
 mod events;
 mod installation;
 mod operations;
+mod paging;
+mod paths;
 mod problem;
 mod stream;
 mod tenant;
@@ -53,6 +55,11 @@ pub(super) fn router() -> Router<Arc<Hub>> {
 /// The answer to an address under `/v1` that does not exist.
 pub(super) fn not_found() -> Response {
     Problem::no_such_route().into_response()
+}
+
+/// The answer to a call whose work takes longer than anybody should wait.
+pub(super) fn still_at_work() -> Response {
+    Problem::still_at_work().into_response()
 }
 
 /// The answer to a method that a route does not have.

@@ -56,8 +56,13 @@ fn router(hub: Arc<Hub>) -> Router {
 async fn around(State(hub): State<Arc<Hub>>, request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let method = request.method().clone();
-    let mut response = match tokio::time::timeout(ANSWER_TIMEOUT, next.run(request)).await {
-        Ok(response) => response,
+    let is_api = is_api(&request);
+    // A task of its own: what was begun is done, recorded and tidied up though nobody waits for it any more.
+    let answer = tokio::time::timeout(ANSWER_TIMEOUT, hub.answers.spawn(next.run(request)));
+    let mut response = match answer.await {
+        Ok(Ok(response)) => response,
+        Ok(Err(_)) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        Err(_) if is_api => api::still_at_work(),
         Err(_) => StatusCode::GATEWAY_TIMEOUT.into_response(),
     };
     hub.metrics.answered(route.as_deref(), &method, response.status());
@@ -71,8 +76,12 @@ async fn around(State(hub): State<Arc<Hub>>, request: Request, next: Next) -> Re
     response
 }
 
+fn is_api(request: &Request) -> bool {
+    request.uri().path().starts_with("/v1/")
+}
+
 async fn nothing_here(request: Request) -> Response {
-    if request.uri().path().starts_with("/v1/") {
+    if is_api(&request) {
         return api::not_found();
     }
     let text = Failure::NotFound.text("The app", None);
@@ -83,7 +92,7 @@ async fn nothing_here(request: Request) -> Response {
 }
 
 async fn wrong_method(request: Request) -> Response {
-    if request.uri().path().starts_with("/v1/") {
+    if is_api(&request) {
         return api::method_not_allowed();
     }
     StatusCode::METHOD_NOT_ALLOWED.into_response()
@@ -91,7 +100,7 @@ async fn wrong_method(request: Request) -> Response {
 
 /// Serves until the process is asked to stop, then lets answers end that are under way.
 pub(super) async fn serve(hub: Arc<Hub>, listener: TcpListener, mut stopping: Stopping) {
-    let (router, places) = (router(hub), Arc::new(Semaphore::new(MAX_CONNECTIONS)));
+    let (router, places) = (router(Arc::clone(&hub)), Arc::new(Semaphore::new(MAX_CONNECTIONS)));
     let mut clients = JoinSet::new();
     loop {
         let place = Arc::clone(&places).acquire_owned().await.expect("the semaphore is never closed");
@@ -115,7 +124,12 @@ pub(super) async fn serve(hub: Arc<Hub>, listener: TcpListener, mut stopping: St
         }
     }
     drop(listener);
-    let drained = tokio::time::timeout(DRAIN, async { while clients.join_next().await.is_some() {} }).await;
+    hub.answers.close();
+    let drained = tokio::time::timeout(DRAIN, async {
+        while clients.join_next().await.is_some() {}
+        hub.answers.wait().await;
+    })
+    .await;
     if drained.is_err() {
         tracing::warn!("answers of the hub were cut short");
     }

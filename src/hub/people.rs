@@ -153,11 +153,10 @@ impl Hub {
         let status = Status::ALL.into_iter().find(|status| status.as_str() == search.status);
         let (mut rows, mut cursor, mut notice) = (Vec::new(), search.cursor.clone(), notice);
         for _ in 0..LOOKED_THROUGH {
-            match self.management.list(tenant, cursor.as_deref(), PAGE).await {
+            match self.visible(&session.token, tenant, cursor.as_deref(), PAGE).await {
                 Ok(page) => {
-                    let shown = page.connections.iter().filter(|line| {
-                        session.token.covers(&line.tenant) && status.is_none_or(|status| status == line.status)
-                    });
+                    let shown =
+                        page.connections.iter().filter(|line| status.is_none_or(|status| status == line.status));
                     rows.extend(shown.map(|line| self.row(line)));
                     cursor = page.next;
                 }

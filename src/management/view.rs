@@ -43,6 +43,16 @@ pub struct Listing {
     pub next: Option<String>,
 }
 
+impl Listing {
+    /// The last connection of the page.
+    pub fn last(&self) -> Option<ConnectionKey> {
+        let key = |tenant: &str, user: Option<&str>| ConnectionKey::parse(tenant, user).ok();
+        let read = self.connections.last().and_then(|line| key(&line.tenant, line.user.as_deref()));
+        let corrupt = self.corrupt.last().and_then(|name| key(&name.tenant, name.user.as_deref()));
+        read.into_iter().chain(corrupt).max_by_key(ConnectionKey::encode)
+    }
+}
+
 /// Names a connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Name {

@@ -5,6 +5,7 @@ mod people;
 
 use http::Method;
 use http_body_util::{BodyExt, Full};
+use orgpass::connection::ConnectionKey;
 use serde_json::{Value, json};
 
 use crate::authenticating::LIMITS;
@@ -14,6 +15,7 @@ use crate::world::{World, eventually};
 
 pub const ALL: &str = "all-tenants-token-0123456789abcdef0123456789";
 pub const SOME: &str = "some-tenants-token-0123456789abcdef012345678";
+const TWO: &str = "two-tenants-token-0123456789abcdef0123456789";
 
 /// A world whose hub lets in two programs.
 pub async fn world() -> World {
@@ -24,7 +26,7 @@ pub async fn world() -> World {
 }
 
 fn tokens() -> String {
-    format!("backend {ALL}\nsupport {SOME} acme\n")
+    format!("backend {ALL}\nsupport {SOME} acme\npartner {TWO} t1 t3\n")
 }
 
 fn call(world: &World, method: Method, path: &str) -> Call {
@@ -195,6 +197,55 @@ async fn connections_are_listed_page_by_page_and_by_what_they_are() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_token_for_some_tenants_is_led_through_these_only() {
+    let world = world().await;
+    for number in 0..5 {
+        for user in [None, Some("u-1"), Some("u-2")] {
+            world.connect(&format!("t{number}"), user).await;
+        }
+    }
+    for limit in 1..=7 {
+        let (mut found, mut next) = (Vec::new(), String::new());
+        loop {
+            let path = format!("/v1/connections?limit={limit}{next}");
+            let page = world.hub().get(&path).header("authorization", format!("Bearer {TWO}")).send().await.json();
+            let connections = page["connections"].as_array().unwrap();
+            assert!(connections.len() <= limit);
+            found.extend(connections.iter().map(|one| format!("{}{}", one["tenant"], one["user"])));
+            let Some(cursor) = page["next"].as_str() else { break };
+            let at = ConnectionKey::decode(cursor).expect("it names a connection");
+            assert!(["t1", "t3"].contains(&at.tenant()), "the cursor tells of {at}");
+            next = format!("&cursor={cursor}");
+        }
+        let all = ["t1", "t3"].map(|tenant| ["null", "\"u-1\"", "\"u-2\""].map(|user| format!("\"{tenant}\"{user}")));
+        assert_eq!(found, all.concat(), "{limit} at a time");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_begun_is_done_and_recorded_though_the_program_has_gone() {
+    let world = world().await;
+    world.connect("acme", None).await;
+    let revoking = salesforce_sim::Fault::on_path("/services/oauth2/revoke", salesforce_sim::Effect::Hold);
+    let revoking = world.sim.fault(revoking);
+    let gone = tokio::spawn(call(&world, Method::DELETE, "/v1/tenants/acme/connection").send());
+    revoking.wait_held(1).await;
+    gone.abort();
+    assert!(gone.await.unwrap_err().is_cancelled());
+    // Time enough for the hub to notice.
+    for _ in 0..10 {
+        assert_eq!(ask(&world, Method::GET, "/v1/audit").await.json()["entries"], json!([]));
+    }
+    revoking.release();
+    let told = async || {
+        let trail = ask(&world, Method::GET, "/v1/audit").await.json();
+        (trail["entries"][0]["action"].clone(), trail["entries"][0]["outcome"].clone())
+    };
+    eventually("the removal is recorded", async || told().await == ("connection.removed".into(), "done".into())).await;
+    assert_eq!(ask(&world, Method::GET, "/v1/tenants/acme/connection").await.status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_tenant_is_off_boarded_in_one_call_that_can_be_repeated() {
     let world = world().await;
     world.connect("acme", None).await;
@@ -226,8 +277,9 @@ async fn events_stream_as_they_come_and_go_on_where_somebody_left_off() {
     let first = &events["events"][0];
     assert_eq!((first["tenant"].as_str(), first["after"]["status"].as_str()), (Some("acme"), Some("active")));
     let id = events["next"].as_str().unwrap();
-    let stream =
-        call(&world, Method::GET, "/v1/events").header("accept", "text/event-stream").header("last-event-id", id);
+    let stream = call(&world, Method::GET, "/v1/events")
+        .header("accept", "text/event-stream, */*;q=0.1")
+        .header("last-event-id", id);
     let answer = stream.start().await.unwrap();
     assert_eq!(answer.headers()["content-type"], "text/event-stream");
     let mut body = answer.into_body();
@@ -263,7 +315,7 @@ async fn the_description_is_made_of_the_routes_that_there_are() {
     }
     for (path, operations) in description["paths"].as_object().unwrap() {
         for operation in operations.as_object().unwrap().values() {
-            for status in ["401", "403", "422", "503"] {
+            for status in ["401", "403", "422", "503", "504"] {
                 assert!(operation["responses"][status].is_object(), "{path} does not say {status}");
             }
         }

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 
 use super::Problem;
 use super::caller::{About, Body};
+use super::paths::OfTenant;
 use super::problem::Problems;
 use crate::hub::Hub;
 use crate::management::{AppDocument, AppView};
@@ -86,7 +87,7 @@ impl From<AppView> for App {
 
 /// Bring an app: the tenant's connections are made under it from then on, where a link or an import does not say otherwise or
 /// says `own`. A changed secret holds from the next exchange on.
-#[utoipa::path(put, path = "/v1/tenants/{tenant}/app", operation_id = "app_put", params(("tenant" = String, Path, description = "The tenant's name, 1 to 128 visible ASCII characters", min_length = 1, max_length = 128, pattern = "^[!-~]+$")), request_body = NewApp,
+#[utoipa::path(put, path = "/v1/tenants/{tenant}/app", operation_id = "app_put", params(OfTenant), request_body = NewApp,
     responses((status = 200, body = App), Problems))]
 pub(super) async fn put(State(hub): State<Arc<Hub>>, about: About, body: Body) -> Result<Json<App>, Problem> {
     let document = AppDocument::parse(&body.0).map_err(|fault| Problem::field(&fault.key, fault.why))?;
@@ -100,14 +101,14 @@ pub(super) async fn put(State(hub): State<Arc<Hub>>, about: About, body: Body) -
 }
 
 /// Show the app that the tenant brought: everything but its secrets.
-#[utoipa::path(get, path = "/v1/tenants/{tenant}/app", operation_id = "app_show", params(("tenant" = String, Path, description = "The tenant's name, 1 to 128 visible ASCII characters", min_length = 1, max_length = 128, pattern = "^[!-~]+$")),
+#[utoipa::path(get, path = "/v1/tenants/{tenant}/app", operation_id = "app_show", params(OfTenant),
     responses((status = 200, body = App), Problems))]
 pub(super) async fn show(State(hub): State<Arc<Hub>>, about: About) -> Result<Json<App>, Problem> {
     Ok(Json(hub.management.app(&about.key).await?.into()))
 }
 
 /// Forget the app that the tenant brought. Refused while connections use it.
-#[utoipa::path(delete, path = "/v1/tenants/{tenant}/app", operation_id = "app_remove", params(("tenant" = String, Path, description = "The tenant's name, 1 to 128 visible ASCII characters", min_length = 1, max_length = 128, pattern = "^[!-~]+$")),
+#[utoipa::path(delete, path = "/v1/tenants/{tenant}/app", operation_id = "app_remove", params(OfTenant),
     responses((status = 204, description = "It is forgotten."), Problems))]
 pub(super) async fn remove(State(hub): State<Arc<Hub>>, about: About) -> Result<StatusCode, Problem> {
     let removed = hub.management.remove_app(&about.key).await;

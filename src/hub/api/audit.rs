@@ -4,28 +4,14 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::Problem;
 use super::caller::{Asked, Caller};
+use super::paging::Part;
 use super::problem::Problems;
 use crate::hub::Hub;
-
-const USUAL_PAGE: usize = 100;
-
-/// Which entries.
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(super) struct Which {
-    /// After this entry only; from the oldest kept on if it is left out.
-    #[param(max_length = 64)]
-    after: Option<String>,
-    /// At most this many.
-    #[param(minimum = 1, maximum = 1000)]
-    limit: Option<usize>,
-}
 
 /// Something that was done.
 #[derive(Serialize, ToSchema)]
@@ -58,18 +44,15 @@ pub(super) struct AuditPage {
 }
 
 /// Read the audit trail: who changed what, when, and what came of it.
-#[utoipa::path(get, path = "/v1/audit", operation_id = "audit_list", params(Which),
+#[utoipa::path(get, path = "/v1/audit", operation_id = "audit_list", params(Part),
     responses((status = 200, body = AuditPage), Problems))]
 pub(super) async fn list(
     State(hub): State<Arc<Hub>>,
     Caller(token): Caller,
-    Asked(which): Asked<Which>,
+    Asked(part): Asked<Part>,
 ) -> Result<Json<AuditPage>, Problem> {
-    let limit = which.limit.unwrap_or(USUAL_PAGE);
-    if !(1..=1000).contains(&limit) {
-        return Err(Problem::field("limit", "must be from 1 to 1000"));
-    }
-    let found = hub.management.audits(which.after.as_deref(), limit).await?;
+    let limit = part.limit()?;
+    let found = hub.management.audits(part.after.as_deref(), limit).await?;
     let entries = found.entries.into_iter().filter(|(_, _, audited)| token.covers(&audited.tenant));
     let entries = entries.map(|(id, at, audited)| Entry {
         id,

@@ -9,12 +9,11 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::Problem;
 use super::caller::{Asked, Caller};
+use super::paging::page_of;
 use super::problem::Problems;
 use super::views::ConnectionSummary;
 use crate::connection::{Status, parse_name};
 use crate::hub::Hub;
-
-const USUAL_PAGE: usize = 100;
 
 /// Which connections.
 #[derive(Deserialize, IntoParams)]
@@ -59,15 +58,9 @@ pub(super) async fn list(
             return Err(Problem::forbidden());
         }
     }
-    let limit = which.limit.unwrap_or(USUAL_PAGE);
-    if !(1..=1000).contains(&limit) {
-        return Err(Problem::field("limit", "must be from 1 to 1000"));
-    }
-    let page = hub.management.list(which.tenant.as_deref(), which.cursor.as_deref(), limit).await?;
-    let shown = page
-        .connections
-        .iter()
-        .filter(|line| token.covers(&line.tenant) && status.is_none_or(|status| status == line.status));
+    let limit = page_of(which.limit)?;
+    let page = hub.visible(&token, which.tenant.as_deref(), which.cursor.as_deref(), limit).await?;
+    let shown = page.connections.iter().filter(|line| status.is_none_or(|status| status == line.status));
     Ok(Json(ConnectionPage { connections: shown.map(ConnectionSummary::from).collect(), next: page.next }))
 }
 

@@ -7,32 +7,17 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
 use http::header::ACCEPT;
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::Problem;
 use super::caller::{Asked, Caller};
+use super::paging::Part;
 use super::problem::Problems;
 use super::stream;
 use crate::hub::Hub;
 use crate::management::Refusal;
 use crate::store;
-
-const USUAL_PAGE: usize = 100;
-const MAX_ID: usize = 64;
-
-/// Which events.
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(super) struct Which {
-    /// After this event only; from the oldest kept on if it is left out.
-    #[param(max_length = 64)]
-    after: Option<String>,
-    /// At most this many.
-    #[param(minimum = 1, maximum = 1000)]
-    limit: Option<usize>,
-}
 
 /// A change of a connection's state.
 #[derive(Serialize, ToSchema)]
@@ -82,30 +67,32 @@ pub(super) struct EventPage {
 
 /// Read events. With `Accept: text/event-stream` they go on coming as server-sent events; `Last-Event-ID` says where to go
 /// on.
-#[utoipa::path(get, path = "/v1/events", operation_id = "events_list", params(Which),
+#[utoipa::path(get, path = "/v1/events", operation_id = "events_list", params(Part),
     responses((status = 200, body = EventPage), Problems))]
 pub(super) async fn list(
     State(hub): State<Arc<Hub>>,
     Caller(token): Caller,
-    Asked(which): Asked<Which>,
+    Asked(part): Asked<Part>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let limit = which.limit.unwrap_or(USUAL_PAGE);
-    if !(1..=1000).contains(&limit) {
-        return Err(Problem::field("limit", "must be from 1 to 1000"));
-    }
-    if which.after.as_ref().is_some_and(|after| after.len() > MAX_ID) {
-        return Err(Problem::field("after", "must be the id of an event"));
-    }
-    let wants_stream = headers.get(ACCEPT).is_some_and(|accept| accept == "text/event-stream");
-    if wants_stream {
+    let limit = part.limit()?;
+    if wants_stream(&headers) {
         let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
-        return Ok(stream::answer(hub, token, last.or(which.after)));
+        return Ok(stream::answer(hub, token, last.or(part.after)));
     }
-    let found = hub.store.events(which.after.as_deref(), limit).await.map_err(Refusal::from)?;
+    let found = hub.store.events(part.after.as_deref(), limit).await.map_err(Refusal::from)?;
     let next = found.last().map(|event| event.id.clone());
     let events = found.into_iter().filter(|event| token.covers(event.key.tenant())).map(Event::from).collect();
     Ok(Json(EventPage { events, next }).into_response())
+}
+
+/// Whether a stream is among what the program takes. Programs that take anything get a page.
+fn wants_stream(headers: &HeaderMap) -> bool {
+    let lists = headers.get_all(ACCEPT).into_iter().filter_map(|list| list.to_str().ok());
+    lists.flat_map(|list| list.split(',')).any(|kind| {
+        let kind = kind.split(';').next().unwrap_or_default();
+        kind.trim().eq_ignore_ascii_case("text/event-stream")
+    })
 }
 
 impl From<store::Event> for Event {

@@ -77,6 +77,9 @@ pub(super) enum Problems {
     /// Store or Salesforce do not answer.
     #[response(status = 503, content_type = "application/problem+json")]
     Unavailable(#[to_schema] Problem),
+    /// It takes longer than a minute, and goes on; the audit trail says what comes of it.
+    #[response(status = 504, content_type = "application/problem+json")]
+    StillAtWork(#[to_schema] Problem),
 }
 
 impl Problem {
@@ -124,6 +127,12 @@ impl Problem {
     pub(super) fn no_such_route() -> Self {
         let detail = "There is no such address; /openapi.json describes those there are.";
         Self::new(StatusCode::NOT_FOUND, "no-such-route", "There is nothing here", detail)
+    }
+
+    pub(super) fn still_at_work() -> Self {
+        let detail =
+            "It goes on without you; GET /v1/audit says what came of it, and the same call again does what is left.";
+        Self::new(StatusCode::GATEWAY_TIMEOUT, "still-at-work", "It takes longer than a minute", detail)
     }
 
     pub(super) fn wrong_method() -> Self {

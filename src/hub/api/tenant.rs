@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use super::Problem;
 use super::caller::{AboutTenant, Asked};
 use super::operations::HowToRemove;
+use super::paths::OfTenant;
 use super::problem::Problems;
 use crate::hub::Hub;
 
@@ -34,7 +35,7 @@ pub(super) struct NotRemoved {
 
 /// Off-board a tenant: every connection of it is revoked and forgotten.
 #[utoipa::path(delete, path = "/v1/tenants/{tenant}", operation_id = "tenant_remove",
-    params(("tenant" = String, Path, description = "The tenant's name, 1 to 128 visible ASCII characters", min_length = 1, max_length = 128, pattern = "^[!-~]+$"), HowToRemove),
+    params(OfTenant, HowToRemove),
     responses((status = 200, body = OffBoarded), Problems))]
 pub(super) async fn remove(
     State(hub): State<Arc<Hub>>,

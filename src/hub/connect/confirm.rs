@@ -74,12 +74,7 @@ pub(super) async fn answer(
         Ok(None) => return hub.failed(&Failure::Busy, Some((&held.link, Some(&id)))).await,
         Err(refusal) => return hub.failed(&refusal.into(), Some((&held.link, Some(&id)))).await,
     };
-    // Goes to its end even if the browser does not wait.
-    let finished = {
-        let (hub, held, yes) = (Arc::clone(&hub), held.clone(), form.answer == "yes");
-        tokio::spawn(async move { hub.finish(&held, answered, yes).await }).await
-    };
-    match finished.unwrap_or(Err(Failure::Unavailable)) {
+    match hub.finish(&held, answered, form.answer == "yes").await {
         Ok(ending) => go(&after(&held.link, ending).unwrap_or(done)),
         Err(failure) => hub.failed(&failure, Some((&held.link, Some(&id)))).await,
     }
