@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use futures_util::{StreamExt, stream};
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY};
 use http::{HeaderName, HeaderValue, StatusCode};
 use hyper::server::conn::http1;
@@ -15,11 +17,14 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use super::pages::{self, BrandView, Failure, FailurePage};
 use super::{Hub, api, connect, people};
 use crate::shutdown::Stopping;
 
+/// For the body, once the head is there: answers go on without their clients, but not for the rest of a body.
+const BODY_TIMEOUT: Duration = Duration::from_secs(15);
 /// Far more than any form or document has.
 const MAX_BODY: usize = 64 * 1024;
 /// Browsers and programs at one time; more wait.
@@ -56,7 +61,7 @@ fn router(hub: Arc<Hub>) -> Router {
 async fn around(State(hub): State<Arc<Hub>>, request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let method = request.method().clone();
-    let is_api = is_api(&request);
+    let (is_api, request) = (is_api(&request), request.map(|body| within(BODY_TIMEOUT, body)));
     // A task of its own: what was begun is done, recorded and tidied up though nobody waits for it any more.
     let answer = tokio::time::timeout(ANSWER_TIMEOUT, hub.answers.spawn(next.run(request)));
     let mut response = match answer.await {
@@ -74,6 +79,17 @@ async fn around(State(hub): State<Arc<Hub>>, request: Request, next: Next) -> Re
     let nothing = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
     headers.entry(CONTENT_SECURITY_POLICY).or_insert(nothing);
     response
+}
+
+/// The body, which breaks off if it is not all there in time.
+fn within(time: Duration, body: Body) -> Body {
+    let deadline = Instant::now() + time;
+    Body::from_stream(stream::unfold(body.into_data_stream(), move |mut parts| async move {
+        match tokio::time::timeout_at(deadline, parts.next()).await {
+            Ok(part) => part.map(|part| (part, parts)),
+            Err(late) => Some((Err(axum::Error::new(late)), parts)),
+        }
+    }))
 }
 
 fn is_api(request: &Request) -> bool {
@@ -151,5 +167,20 @@ async fn attend(stream: TcpStream, router: Router, mut stopping: Stopping) {
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "a connection to the hub broke off");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_body_that_does_not_come_breaks_off_and_one_that_does_is_whole() {
+        let endless = Body::from_stream(stream::pending::<Result<Vec<u8>, axum::Error>>());
+        let late = axum::body::to_bytes(within(Duration::from_millis(1), endless), MAX_BODY).await;
+        assert!(late.is_err());
+        let parts = stream::iter(["a", "b"].map(Ok::<_, axum::Error>));
+        let whole = axum::body::to_bytes(within(BODY_TIMEOUT, Body::from_stream(parts)), MAX_BODY).await;
+        assert_eq!(whole.unwrap(), "ab");
     }
 }

@@ -135,7 +135,7 @@ pub const OWNERS: &[(&str, &[&str])] = &[
     ("webpki_roots", &["transport"]),
     ("quick_cache", &["token"]),
     ("foldhash", &["proxy/observe", "token"]),
-    ("futures_util", &["hub/api/stream", "transport"]),
+    ("futures_util", &["hub/api/stream", "hub/http", "transport"]),
     ("tikv_jemallocator", &["main"]),
     ("arc_swap", &["token", "vault"]),
     ("flate2", &["proxy/peek"]),
