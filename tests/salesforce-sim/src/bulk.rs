@@ -53,8 +53,11 @@ pub(crate) async fn answer(call: &Call, org_id: &str, upload: Upload) -> Result<
         upload.drain().await?;
         return Err(refusal);
     }
-    let body =
-        if call.body_is_gzipped() { upload.collect_plain(true).await? } else { upload.collect(BATCH_LIMIT).await? };
+    let body = if call.body_is_gzipped() {
+        upload.collect_plain(true, BATCH_LIMIT).await?
+    } else {
+        upload.collect(BATCH_LIMIT).await?
+    };
     let bulk = Bulk { call, org_id };
     let below = call.path().strip_prefix("/services/async/");
     let segments: Vec<&str> = below.unwrap_or_default().split('/').collect();

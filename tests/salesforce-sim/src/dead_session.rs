@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::answer::{Answer, JSON, PLAIN, XML};
+use crate::soap;
 
 /// APIs that take their token and report its death in the same way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +17,8 @@ pub enum ApiFamily {
     Rest,
     /// `/services/async`.
     Bulk1,
+    /// `/services/Soap`.
+    Soap,
     /// `/id` and `/services/oauth2/userinfo`.
     Identity,
 }
@@ -28,6 +31,8 @@ impl ApiFamily {
             Some(Self::Rest)
         } else if below("/services/async") {
             Some(Self::Bulk1)
+        } else if below("/services/Soap") {
+            Some(Self::Soap)
         } else if below("/id") || below("/services/oauth2/userinfo") {
             Some(Self::Identity)
         } else {
@@ -42,6 +47,7 @@ impl ApiFamily {
                 rest_error(request, StatusCode::UNAUTHORIZED, "INVALID_SESSION_ID", "Session expired or invalid")
             }
             Self::Bulk1 => bulk_error(request, "InvalidSessionId", "Invalid session id"),
+            Self::Soap => return soap::dead_session(),
             Self::Identity => Answer::new(StatusCode::FORBIDDEN, PLAIN, "Bad_OAuth_Token"),
         };
         answer.dead()

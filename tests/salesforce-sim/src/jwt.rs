@@ -26,6 +26,11 @@ pub(crate) fn signed(header: &Value, claims: &Value) -> String {
     format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
 
+/// Whether a token has this form, by its three parts and the algorithm in the first.
+pub(crate) fn is_one(token: &str) -> bool {
+    Jwt::parse(token).and_then(|token| token.header::<Value>()).is_some_and(|header| header.get("alg").is_some())
+}
+
 /// Modulus and exponent of the key that signs here, as big-endian numbers.
 pub(crate) fn public_key() -> (Vec<u8>, Vec<u8>) {
     let PublicKeyComponents { n, e } = own_key().public().into();

@@ -30,14 +30,20 @@ mod page;
 mod revoke;
 mod token_endpoint;
 
+mod anonymous;
 mod bulk;
 mod dead_session;
+mod describe;
+mod metadata;
 mod rest;
+mod soap;
+mod xml;
 
 mod answer;
 mod body;
 mod stop;
 mod upload;
+mod zip;
 
 mod app_key;
 mod clock;

@@ -212,6 +212,11 @@ impl Entry {
         });
     }
 
+    /// The token was in the body.
+    pub(crate) fn presented(&self, access_token: &str) {
+        self.change(|entry| entry.access_token = Some(access_token.to_owned()));
+    }
+
     pub(crate) fn foreign_token(&self) {
         self.change(|entry| entry.foreign_token = true);
     }

@@ -1,5 +1,6 @@
 //! The REST API of an org: admission, versions and routing to resources.
 
+mod admitted;
 pub(crate) mod apex;
 pub(crate) mod files;
 pub(crate) mod limits;
@@ -16,23 +17,17 @@ use url::form_urlencoded;
 use crate::answer::Answer;
 use crate::call::{Call, Presented};
 use crate::dead_session::{ApiFamily, rest_error};
-use crate::state::orgs::OrgRecord;
 use crate::state::sessions::{Admission, Identity};
 use crate::stop::Stop;
-use crate::upload::Upload;
+use crate::upload::{BUFFERED, Upload};
+
+pub(crate) use admitted::Admitted;
 
 /// The newest API version served.
 pub(crate) const LATEST: &str = "67.0";
 const NEWEST: u32 = 67;
 /// Versions up to this one are retired (since Summer '25).
 const RETIRED: u32 = 30;
-
-/// A request that has been admitted to an org's REST API.
-pub(crate) struct Admitted<'a> {
-    pub(crate) call: &'a Call,
-    pub(crate) org_id: &'a str,
-    pub(crate) user: Identity,
-}
 
 pub(crate) async fn answer(call: &Call, org_id: &str, upload: Upload) -> Result<Answer, Stop> {
     if call.path().trim_end_matches('/') == "/services/data" {
@@ -47,8 +42,7 @@ pub(crate) async fn answer(call: &Call, org_id: &str, upload: Upload) -> Result<
         }
     };
     let limit_info = call.shared.world().org(org_id).limit_info();
-    let admitted = Admitted { call, org_id, user };
-    let answer = match route(&admitted, upload).await {
+    let answer = match asked(call, org_id, user, upload).await {
         Ok(answer) => answer,
         Err(Stop::Answer(answer)) => *answer,
         Err(Stop::Cut) => return Err(Stop::Cut),
@@ -94,26 +88,26 @@ fn admit(call: &Call, org_id: &str) -> Result<Identity, Stop> {
     }
 }
 
-async fn route(request: &Admitted<'_>, upload: Upload) -> Result<Answer, Stop> {
-    let path = request.call.path().trim_end_matches('/');
+async fn asked(call: &Call, org_id: &str, user: Identity, upload: Upload) -> Result<Answer, Stop> {
+    let path = call.path().trim_end_matches('/');
     if let Some(apex) = path.strip_prefix("/services/apexrest/") {
-        return apex::answer(request, apex, upload).await;
+        return apex::answer(&Admitted::new(call, org_id, user, Default::default()), apex, upload).await;
     }
-    let below = path.strip_prefix("/services/data/").unwrap_or_default();
+    let body = upload.collect_plain(call.body_is_gzipped(), BUFFERED).await?;
+    route(&Admitted::new(call, org_id, user, body))
+}
+
+/// Serves a request whose body is there, or one of those that came within another's.
+fn route(request: &Admitted<'_>) -> Result<Answer, Stop> {
+    let path = request.path().trim_end_matches('/');
+    let below = path.strip_prefix("/services/data/").ok_or_else(|| request.not_found())?;
     let segments: Vec<Cow<'_, str>> = below.split('/').map(decode).collect();
     let segments: Vec<&str> = segments.iter().map(AsRef::as_ref).collect();
-    let Some((version, resource)) = segments.split_first() else {
-        upload.drain().await?;
-        return Err(request.not_found());
-    };
-    if let Err(refusal) = request.check_version(version) {
-        upload.drain().await?;
-        return Err(refusal);
-    }
+    let (version, resource) = segments.split_first().ok_or_else(|| request.not_found())?;
+    check_version(request, version)?;
     match resource {
-        ["sobjects", rest @ ..] => sobjects::answer(request, version, rest, upload).await,
+        ["sobjects", below @ ..] => sobjects::answer(request, version, below),
         other => {
-            upload.drain().await?;
             request.only(&[Method::GET])?;
             match other {
                 [] => Ok(resources(version)),
@@ -126,63 +120,22 @@ async fn route(request: &Admitted<'_>, upload: Upload) -> Result<Answer, Stop> {
     }
 }
 
-impl Admitted<'_> {
-    /// A refusal in the form of the REST API.
-    pub(crate) fn error(&self, status: StatusCode, code: &str, message: &str) -> Stop {
-        rest_error(self.call.headers(), status, code, message).into()
+fn check_version(request: &Admitted<'_>, version: &str) -> Result<(), Stop> {
+    match version.strip_prefix('v').and_then(number_of) {
+        Some(..=RETIRED) => Err(request.error(StatusCode::GONE, "GONE", "The requested API version has been retired")),
+        Some(..=NEWEST) => Ok(()),
+        _ => Err(request.not_found()),
     }
+}
 
-    pub(crate) fn bad_request(&self, code: &str, message: &str) -> Stop {
-        self.error(StatusCode::BAD_REQUEST, code, message)
-    }
+/// The number of an API version as paths have it: `59.0` is 59.
+pub(crate) fn number_of(version: &str) -> Option<u32> {
+    version.strip_suffix(".0").and_then(|number| number.parse().ok())
+}
 
-    pub(crate) fn not_found(&self) -> Stop {
-        self.error(StatusCode::NOT_FOUND, "NOT_FOUND", "The requested resource does not exist")
-    }
-
-    /// Refuses other methods; HEAD counts as GET.
-    pub(crate) fn only(&self, allowed: &[Method]) -> Result<(), Stop> {
-        let method = self.method();
-        if allowed.contains(method) {
-            return Ok(());
-        }
-        let allowed: Vec<&str> = allowed.iter().map(Method::as_str).collect();
-        Err(self.error(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "METHOD_NOT_ALLOWED",
-            &format!("HTTP Method '{method}' not allowed. Allowed are {}", allowed.join(",")),
-        ))
-    }
-
-    pub(crate) fn method(&self) -> &Method {
-        match *self.call.method() {
-            Method::HEAD => &Method::GET,
-            _ => self.call.method(),
-        }
-    }
-
-    /// Reads or changes the org's state.
-    pub(crate) fn with_org<T>(&self, work: impl FnOnce(&mut OrgRecord) -> T) -> T {
-        work(self.call.shared.world().org_mut(self.org_id))
-    }
-
-    /// The body as a JSON object.
-    pub(crate) async fn json(&self, upload: Upload) -> Result<serde_json::Map<String, Value>, Stop> {
-        let body = upload.collect_plain(self.call.body_is_gzipped()).await?;
-        serde_json::from_slice(&body).map_err(|error| self.bad_request("JSON_PARSER_ERROR", &error.to_string()))
-    }
-
-    fn check_version(&self, version: &str) -> Result<(), Stop> {
-        let number = version
-            .strip_prefix('v')
-            .and_then(|version| version.strip_suffix(".0"))
-            .and_then(|version| version.parse::<u32>().ok());
-        match number {
-            Some(..=RETIRED) => Err(self.error(StatusCode::GONE, "GONE", "The requested API version has been retired")),
-            Some(..=NEWEST) => Ok(()),
-            _ => Err(self.not_found()),
-        }
-    }
+/// Whether an API version, by its number, is still served.
+pub(crate) fn is_served(number: u32) -> bool {
+    number > RETIRED && number <= NEWEST
 }
 
 /// One path segment, decoded once; `+` is itself.

@@ -21,7 +21,7 @@ use crate::stop::Stop;
 use crate::upload::{Upload, UploadError};
 use crate::wire::ResetSwitch;
 use crate::{
-    approval, authorize, bulk, control, device, identity, introspect, login, openid, rest, revoke, token_endpoint,
+    approval, authorize, bulk, control, device, identity, introspect, login, openid, rest, revoke, soap, token_endpoint,
 };
 
 /// Salesforce's limit on a URI, and on URI and headers together, in bytes.
@@ -194,6 +194,7 @@ async fn route(call: &Call, upload: Upload) -> Result<Answer, Stop> {
                 upload.drain().await?;
                 Ok(identity::answer(call))
             }
+            Some(ApiFamily::Soap) => soap::answer(call, upload).await,
             Some(family) => match call.org_id() {
                 None => {
                     upload.drain().await?;

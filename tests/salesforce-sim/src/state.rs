@@ -14,6 +14,7 @@ pub(crate) mod objects;
 pub(crate) mod orgs;
 mod passwords;
 mod places;
+pub(crate) mod records;
 pub(crate) mod sessions;
 
 use std::collections::{HashMap, HashSet};

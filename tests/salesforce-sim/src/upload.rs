@@ -76,7 +76,8 @@ impl Upload {
         }
     }
 
-    async fn chunk(&mut self) -> Result<Option<Bytes>, UploadError> {
+    /// As [`Upload::poll_chunk`].
+    pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, UploadError> {
         poll_fn(|cx| self.poll_chunk(cx)).await.map_err(|_| UploadError::Broken)
     }
 
@@ -93,15 +94,15 @@ impl Upload {
     }
 
     /// The whole body, unpacked if it was sent with `Content-Encoding: gzip`.
-    pub(crate) async fn collect_plain(self, gzipped: bool) -> Result<Bytes, UploadError> {
-        let sent = self.collect(BUFFERED).await?;
+    pub(crate) async fn collect_plain(self, gzipped: bool, limit: usize) -> Result<Bytes, UploadError> {
+        let sent = self.collect(limit).await?;
         if !gzipped || sent.is_empty() {
             return Ok(sent);
         }
         let mut plain = Vec::new();
-        let limit = BUFFERED as u64 + 1;
-        flate2::read::GzDecoder::new(&*sent).take(limit).read_to_end(&mut plain).map_err(|_| UploadError::Broken)?;
-        if plain.len() > BUFFERED {
+        let most = limit as u64 + 1;
+        flate2::read::GzDecoder::new(&*sent).take(most).read_to_end(&mut plain).map_err(|_| UploadError::Broken)?;
+        if plain.len() > limit {
             return Err(UploadError::TooLarge);
         }
         Ok(Bytes::from(plain))

@@ -10,18 +10,16 @@ use super::{Admitted, sobjects};
 use crate::answer::{Answer, BINARY};
 use crate::state::objects::Fields;
 use crate::stop::Stop;
-use crate::upload::Upload;
 
-pub(crate) async fn create(request: &Admitted<'_>, version: &str, upload: Upload) -> Result<Answer, Stop> {
+pub(crate) fn create(request: &Admitted<'_>, version: &str) -> Result<Answer, Stop> {
     let media_type = request.call.header("content-type").unwrap_or_default();
     let (fields, contents) = if media_type.starts_with("multipart/form-data") {
         let boundary =
             boundary(media_type).ok_or_else(|| request.bad_request("INVALID_MULTIPART_REQUEST", "no boundary"))?;
-        let body = upload.collect_plain(request.call.body_is_gzipped()).await?;
-        from_multipart(&body, boundary)
+        from_multipart(&request.body, boundary)
             .ok_or_else(|| request.bad_request("INVALID_MULTIPART_REQUEST", "malformed parts"))?
     } else {
-        let mut fields = request.json(upload).await?;
+        let mut fields = request.json()?;
         let encoded = fields.remove("VersionData");
         let contents = encoded
             .as_ref()

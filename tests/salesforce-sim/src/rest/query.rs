@@ -15,13 +15,13 @@ use crate::stop::Stop;
 const PAGE: (usize, usize) = (200, 2_000);
 
 pub(crate) fn first_page(request: &Admitted<'_>, version: &str) -> Result<Answer, Stop> {
-    let soql = request.call.parameter("q").unwrap_or_default();
+    let soql = request.parameter("q").unwrap_or_default();
     let query = Query::parse(&soql).map_err(|message| request.bad_request("MALFORMED_QUERY", &message))?;
     if key_prefix(&query.object).is_none() {
         let message = format!("sObject type '{}' is not supported.", query.object);
         return Err(request.bad_request("INVALID_TYPE", &message));
     }
-    let rows = rows(request, &query, version);
+    let rows = request.call.shared.world().rows(request.org_id, &query, version);
     if query.fields.is_empty() {
         let body = json!({"totalSize": rows.len(), "done": true, "records": []});
         return Ok(Answer::json(StatusCode::OK, &body));
@@ -47,48 +47,6 @@ pub(crate) fn next_page(request: &Admitted<'_>, version: &str, locator: &str) ->
     match found {
         Some((cursor, id, offset)) => Ok(page(&cursor, Some(id), offset, version)),
         None => Err(request.bad_request("INVALID_QUERY_LOCATOR", "invalid query locator")),
-    }
-}
-
-fn rows(request: &Admitted<'_>, query: &Query, version: &str) -> Vec<Value> {
-    if query.object == "User" || query.object == "Organization" {
-        return request.system_rows(query, version);
-    }
-    request.with_org(|org| {
-        let records = org.objects.all(&query.object);
-        let admitted = records.filter(|record| query.admits(record));
-        let shown = admitted.skip(query.offset).take(query.limit.unwrap_or(usize::MAX));
-        shown.map(|record| query.row(record, version)).collect()
-    })
-}
-
-impl Admitted<'_> {
-    /// Users and the organization are no stored records but the simulator's own knowledge.
-    fn system_rows(&self, query: &Query, version: &str) -> Vec<Value> {
-        let world = self.call.shared.world();
-        let org = world.org(self.org_id);
-        let records = if query.object == "Organization" {
-            vec![json!({
-                "Id": self.org_id,
-                "Name": org.options.name,
-                "InstanceName": "SIM1",
-                "IsSandbox": org.options.kind == crate::OrgKind::Sandbox,
-            })]
-        } else {
-            let users = world.users.iter();
-            users
-                .filter(|(_, user)| user.org_id == self.org_id)
-                .map(|(id, user)| json!({"Id": id, "Username": user.username, "IsActive": user.active}))
-                .collect()
-        };
-        records
-            .iter()
-            .filter_map(Value::as_object)
-            .filter(|record| query.admits(record))
-            .skip(query.offset)
-            .take(query.limit.unwrap_or(usize::MAX))
-            .map(|record| query.row(record, version))
-            .collect()
     }
 }
 

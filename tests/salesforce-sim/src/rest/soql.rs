@@ -1,193 +1,77 @@
-//! As much of SOQL as lists an org's records:
-//! `SELECT fields|COUNT() FROM Object [WHERE field =|!= literal [AND ...]] [LIMIT n] [OFFSET n]`.
+//! As much of SOQL as lists an org's records: `SELECT fields|COUNT() FROM Object [WHERE conditions] [ORDER BY fields]
+//! [LIMIT n] [OFFSET n]`, where conditions compare a field of the record itself with a literal.
 
-use serde_json::Value;
+mod condition;
+mod parse;
+mod token;
+
+use serde_json::{Value, json};
 
 use crate::state::objects::{Fields, text};
+use condition::{Condition, compare, value};
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Query {
     /// Empty for `COUNT()`.
     pub(crate) fields: Vec<String>,
     pub(crate) object: String,
-    conditions: Vec<Condition>,
-    pub(crate) limit: Option<usize>,
-    pub(crate) offset: usize,
+    condition: Condition,
+    order: Vec<Order>,
+    limit: Option<usize>,
+    offset: usize,
 }
 
 #[derive(Debug, PartialEq, Eq)]
-struct Condition {
+struct Order {
     field: String,
-    equal: bool,
-    /// `None` is `null`.
-    literal: Option<String>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Token {
-    Word(String),
-    Text(String),
-    Sign(char),
+    descending: bool,
+    nulls_last: bool,
 }
 
 impl Query {
     /// The query, or what is wrong with it.
     pub(crate) fn parse(soql: &str) -> Result<Self, String> {
-        let mut parser = Parser { tokens: tokenize(soql)?, next: 0 };
-        let query = parser.query()?;
-        match parser.peek() {
-            None => Ok(query),
-            Some(token) => Err(format!("unexpected token: {token:?}")),
+        parse::parse(soql)
+    }
+
+    /// What the query shows of these records of its object.
+    pub(crate) fn rows<'a>(&self, records: impl Iterator<Item = &'a Fields>, version: &str) -> Vec<Value> {
+        let mut admitted: Vec<&Fields> = records.filter(|record| self.condition.admits(record)).collect();
+        if !self.order.is_empty() {
+            admitted.sort_by(|one, other| self.compare(one, other));
         }
+        let shown = admitted.into_iter().skip(self.offset).take(self.limit.unwrap_or(usize::MAX));
+        shown.map(|record| self.row(record, version)).collect()
     }
 
-    pub(crate) fn admits(&self, record: &Fields) -> bool {
-        self.conditions.iter().all(|condition| {
-            let value = record.get(&condition.field).filter(|value| !value.is_null());
-            let same = match (&condition.literal, value) {
-                (None, None) => true,
-                (Some(literal), Some(value)) => text(value).eq_ignore_ascii_case(literal),
-                _ => false,
+    fn compare(&self, one: &Fields, other: &Fields) -> std::cmp::Ordering {
+        let by = |order: &Order| {
+            let compared = match (value(one, &order.field), value(other, &order.field)) {
+                (Some(one), Some(other)) if order.descending => compare(&other, &one),
+                (Some(one), Some(other)) => compare(&one, &other),
+                (one, other) if order.nulls_last => other.is_some().cmp(&one.is_some()),
+                (one, other) => one.is_some().cmp(&other.is_some()),
             };
-            same == condition.equal
-        })
+            Some(compared).filter(|order| order.is_ne())
+        };
+        self.order.iter().find_map(by).unwrap_or(std::cmp::Ordering::Equal)
     }
 
-    /// The row a query shows of a record.
-    pub(crate) fn row(&self, record: &Fields, version: &str) -> Value {
+    fn row(&self, record: &Fields, version: &str) -> Value {
         let object = &self.object;
         let id = record.get("Id").map(text).unwrap_or_default();
+        let url = format!("/services/data/{version}/sobjects/{object}/{id}");
         let mut row = Fields::new();
-        row.insert(
-            "attributes".to_owned(),
-            serde_json::json!({
-                "type": object,
-                "url": format!("/services/data/{version}/sobjects/{object}/{id}"),
-            }),
-        );
+        row.insert("attributes".to_owned(), json!({"type": object, "url": url}));
         for field in &self.fields {
-            row.insert(field.clone(), record.get(field).cloned().unwrap_or_default());
+            // Names of fields are the same in any case; what was stored has one of them.
+            let known = record.get_key_value(field);
+            let known = known.or_else(|| record.iter().find(|(known, _)| known.eq_ignore_ascii_case(field)));
+            let (name, value) =
+                known.map_or((field.clone(), Value::Null), |(name, value)| (name.clone(), value.clone()));
+            row.insert(name, value);
         }
         Value::Object(row)
-    }
-}
-
-fn tokenize(soql: &str) -> Result<Vec<Token>, String> {
-    let mut tokens = Vec::new();
-    let mut letters = soql.chars().peekable();
-    while let Some(letter) = letters.next() {
-        match letter {
-            letter if letter.is_whitespace() => {}
-            '\'' => {
-                let mut literal = String::new();
-                loop {
-                    match letters.next() {
-                        Some('\'') => break,
-                        Some('\\') => literal.extend(letters.next()),
-                        Some(letter) => literal.push(letter),
-                        None => return Err("unterminated string literal".to_owned()),
-                    }
-                }
-                tokens.push(Token::Text(literal));
-            }
-            ',' | '(' | ')' | '=' | '!' => tokens.push(Token::Sign(letter)),
-            _ => {
-                let mut word = String::from(letter);
-                while let Some(more) = letters.next_if(|letter| letter.is_alphanumeric() || "_.-:+".contains(*letter)) {
-                    word.push(more);
-                }
-                tokens.push(Token::Word(word));
-            }
-        }
-    }
-    Ok(tokens)
-}
-
-struct Parser {
-    tokens: Vec<Token>,
-    next: usize,
-}
-
-impl Parser {
-    fn query(&mut self) -> Result<Query, String> {
-        self.expect("SELECT")?;
-        let fields = self.fields()?;
-        self.expect("FROM")?;
-        let object = self.word()?;
-        let mut conditions = Vec::new();
-        if self.take("WHERE") {
-            conditions.push(self.condition()?);
-            while self.take("AND") {
-                conditions.push(self.condition()?);
-            }
-        }
-        let limit = if self.take("LIMIT") { Some(self.number()?) } else { None };
-        let offset = if self.take("OFFSET") { self.number()? } else { 0 };
-        Ok(Query { fields, object, conditions, limit, offset })
-    }
-
-    fn fields(&mut self) -> Result<Vec<String>, String> {
-        let mut fields = vec![self.word()?];
-        if fields[0].eq_ignore_ascii_case("COUNT") && self.sign('(') {
-            return if self.sign(')') { Ok(Vec::new()) } else { Err("only COUNT() is supported".to_owned()) };
-        }
-        while self.sign(',') {
-            fields.push(self.word()?);
-        }
-        Ok(fields)
-    }
-
-    fn condition(&mut self) -> Result<Condition, String> {
-        let field = self.word()?;
-        let equal = !self.sign('!');
-        if !self.sign('=') {
-            return Err("expected = or !=".to_owned());
-        }
-        let literal = match self.step() {
-            Some(Token::Text(text)) => Some(text),
-            Some(Token::Word(word)) if word.eq_ignore_ascii_case("null") => None,
-            Some(Token::Word(word)) => Some(word),
-            other => return Err(format!("expected a literal, found {other:?}")),
-        };
-        Ok(Condition { field, equal, literal })
-    }
-
-    fn expect(&mut self, keyword: &str) -> Result<(), String> {
-        if self.take(keyword) { Ok(()) } else { Err(format!("expected {keyword}, found {:?}", self.peek())) }
-    }
-
-    fn take(&mut self, keyword: &str) -> bool {
-        let found = matches!(self.peek(), Some(Token::Word(word)) if word.eq_ignore_ascii_case(keyword));
-        self.next += usize::from(found);
-        found
-    }
-
-    fn sign(&mut self, sign: char) -> bool {
-        let found = self.peek() == Some(&Token::Sign(sign));
-        self.next += usize::from(found);
-        found
-    }
-
-    fn word(&mut self) -> Result<String, String> {
-        match self.step() {
-            Some(Token::Word(word)) => Ok(word),
-            other => Err(format!("expected a name, found {other:?}")),
-        }
-    }
-
-    fn number(&mut self) -> Result<usize, String> {
-        let word = self.word()?;
-        word.parse().map_err(|_| format!("expected a number, found {word}"))
-    }
-
-    fn step(&mut self) -> Option<Token> {
-        let token = self.tokens.get(self.next).cloned();
-        self.next += 1;
-        token
-    }
-
-    fn peek(&self) -> Option<&Token> {
-        self.tokens.get(self.next)
     }
 }
 
@@ -195,23 +79,54 @@ impl Parser {
 mod tests {
     use super::*;
 
+    fn names(soql: &str) -> Vec<String> {
+        let records = json!([
+            {"Id": "1", "Name": "O'Hara", "Rank__c": 10},
+            {"Id": "2", "Name": "Acme", "Rank__c": 9},
+            {"Id": "3", "Name": "globex", "Rank__c": null},
+        ]);
+        let records: Vec<Fields> = serde_json::from_value(records).unwrap();
+        let rows = Query::parse(soql).unwrap().rows(records.iter(), "v1.0");
+        rows.iter().map(|row| row["Name"].as_str().unwrap().to_owned()).collect()
+    }
+
     #[test]
     fn a_query_is_understood_whatever_its_case_and_spacing() {
         let query =
             Query::parse("select Id,Name from Account where Name='O\\'Hara' AND Rank__c != null limit 5").unwrap();
         assert_eq!(query.fields, ["Id", "Name"]);
         assert_eq!((query.object.as_str(), query.limit), ("Account", Some(5)));
-        let record = |name: &str| {
-            let fields = serde_json::json!({"Name": name, "Rank__c": 1});
-            fields.as_object().cloned().unwrap()
-        };
-        assert!(query.admits(&record("O'Hara")));
-        assert!(!query.admits(&record("other")));
+        assert_eq!(names("select Id,Name from Account where Name='o\\'hara'  AND Rank__c != null limit 5"), ["O'Hara"]);
+    }
+
+    #[test]
+    fn conditions_compare_join_and_negate() {
+        assert_eq!(names("SELECT Name FROM A WHERE Rank__c < 10"), ["Acme"]);
+        assert_eq!(names("SELECT Name FROM A WHERE Rank__c>=9 AND (Name LIKE '%C_E' OR Name = 'x')"), ["Acme"]);
+        assert_eq!(names("SELECT name FROM A WHERE NOT Rank__c = null"), ["O'Hara", "Acme"]);
+        assert_eq!(names("SELECT Name FROM A WHERE Id IN ('1', '3')"), ["O'Hara", "globex"]);
+        assert_eq!(names("SELECT Name FROM A WHERE Id NOT IN ('1','3')"), ["Acme"]);
+    }
+
+    #[test]
+    fn rows_come_in_the_order_asked_for() {
+        assert_eq!(names("SELECT Name FROM A ORDER BY Name"), ["Acme", "globex", "O'Hara"]);
+        assert_eq!(names("SELECT Name FROM A ORDER BY Rank__c DESC NULLS LAST LIMIT 2"), ["O'Hara", "Acme"]);
+        assert_eq!(names("SELECT Name FROM A ORDER BY Rank__c ASC NULLS FIRST, Id OFFSET 1"), ["Acme", "O'Hara"]);
     }
 
     #[test]
     fn what_is_not_a_query_is_refused() {
-        for soql in ["", "SELECT", "SELECT Id FROM", "SELECT Id FROM A WHERE", "SELECT Id FROM A x"] {
+        for soql in [
+            "",
+            "SELECT",
+            "SELECT Id FROM",
+            "SELECT Id FROM A WHERE",
+            "SELECT Id FROM A x",
+            "SELECT Id FROM A WHERE Name = 'x",
+            "SELECT Id FROM A WHERE a = 1 AND b = 2 OR c = 3",
+            "SELECT Id FROM A WHERE a IN ()",
+        ] {
             assert!(Query::parse(soql).is_err(), "{soql}");
         }
     }

@@ -9,9 +9,11 @@ use serde_json::{Map, Value};
 /// A record's fields, without `attributes`.
 pub(crate) type Fields = Map<String, Value>;
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Objects {
     by_name: BTreeMap<String, BTreeMap<String, Fields>>,
+    /// The objects of records in the recycle bin, by id.
+    deleted: BTreeMap<String, String>,
     /// The contents of files by ContentVersion id.
     pub(crate) files: HashMap<String, Bytes>,
     /// Query results that are being read page by page, by locator.
@@ -42,7 +44,34 @@ impl Objects {
     }
 
     pub(crate) fn remove(&mut self, object: &str, id: &str) -> bool {
-        self.by_name.get_mut(object).is_some_and(|records| records.remove(&whole_id(id)).is_some())
+        let id = whole_id(id);
+        let removed = self.by_name.get_mut(object).is_some_and(|records| records.remove(&id).is_some());
+        if removed {
+            self.files.remove(&id);
+            self.deleted.insert(id, object.to_owned());
+        }
+        removed
+    }
+
+    /// Whether there was a record of this id.
+    pub(crate) fn was_deleted(&self, id: &str) -> bool {
+        self.deleted.contains_key(&whole_id(id))
+    }
+
+    /// Removes a record from the recycle bin for good. True if it was there.
+    pub(crate) fn purge(&mut self, id: &str) -> bool {
+        self.deleted.remove(&whole_id(id)).is_some()
+    }
+
+    /// The object that a record belongs to.
+    pub(crate) fn object_of(&self, id: &str) -> Option<String> {
+        let id = whole_id(id);
+        self.by_name.iter().find(|(_, records)| records.contains_key(&id)).map(|(object, _)| object.clone())
+    }
+
+    /// The objects that have records.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.by_name.keys().map(String::as_str)
     }
 
     pub(crate) fn all(&self, object: &str) -> impl Iterator<Item = &Fields> {
@@ -83,6 +112,20 @@ pub(crate) fn key_prefix(object: &str) -> Option<&'static str> {
         "Organization" => "00D",
         "ContentVersion" => "068",
         "ContentDocument" => "069",
+        "ContentDocumentLink" => "06A",
+        "Attachment" => "00P",
+        "Document" => "015",
+        "Event" => "00U",
+        "Campaign" => "701",
+        "Product2" => "01t",
+        "FeedItem" => "0D5",
+        "Report" => "00O",
+        "Profile" => "00e",
+        "ApexClass" => "01p",
+        "ApexTrigger" => "01q",
+        "ApexLog" => "07L",
+        "TraceFlag" => "7tf",
+        "DebugLevel" => "7dl",
         custom if custom.ends_with("__c") => "a00",
         _ => return None,
     })

@@ -7,6 +7,7 @@ use super::objects::Objects;
 use crate::bulk::Jobs;
 use crate::dead_session::ApiFamily;
 use crate::ids;
+use crate::metadata::Metadata;
 
 /// What an org is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,6 +98,7 @@ pub(crate) struct OrgRecord {
     pub(crate) api_requests: u64,
     pub(crate) objects: Objects,
     pub(crate) jobs: Jobs,
+    pub(crate) metadata: Metadata,
 }
 
 impl OrgRecord {
@@ -149,6 +151,7 @@ impl World {
             api_requests: 0,
             objects: Objects::default(),
             jobs: Jobs::default(),
+            metadata: Metadata::default(),
         };
         self.orgs.insert(org_id.clone(), record);
         org_id

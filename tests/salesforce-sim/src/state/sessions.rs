@@ -10,6 +10,9 @@ use crate::clock::{Millis, millis};
 use crate::dead_session::ApiFamily;
 use crate::{ids, jwt};
 
+/// The inactivity timeout of an org's users: Salesforce's default of two hours.
+const OWN_TIMEOUT: Millis = 2 * 60 * 60 * 1_000;
+
 pub(crate) struct Session {
     pub(crate) org_id: String,
     pub(crate) user_id: String,
@@ -76,6 +79,25 @@ impl World {
             timeout,
             absolute: life.is_some(),
             life: app.options.session_life.map(millis),
+        };
+        self.secrets.push(token.clone());
+        self.sessions.insert(token.clone(), session);
+        token
+    }
+
+    /// A session that no app has asked for, as logging in by name and password opens it.
+    pub(crate) fn open_own_session(&mut self, now: Millis, user_id: &str) -> String {
+        let org_id = self.users[user_id].org_id.clone();
+        let token = ids::access_token(&org_id);
+        let session = Session {
+            org_id,
+            user_id: user_id.to_owned(),
+            client_id: String::new(),
+            opened: now,
+            last_activity: now,
+            timeout: OWN_TIMEOUT,
+            absolute: false,
+            life: None,
         };
         self.secrets.push(token.clone());
         self.sessions.insert(token.clone(), session);

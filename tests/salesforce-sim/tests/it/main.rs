@@ -11,6 +11,7 @@ mod faulty;
 mod oauth;
 mod resources;
 mod sessions;
+mod soap;
 
 use salesforce_sim::{App, AppOptions, Org, OrgOptions, Simulator, Tokens, User};
 
