@@ -28,7 +28,7 @@ impl Clock {
     }
 }
 
-/// A moment as XML has it, `2026-01-31T23:59:59.000Z`.
+/// A moment as XML has it, `2026-01-31T23:59:59.000Z`; JSON has `+0000` for the `Z`.
 pub(crate) fn timestamp(at: Millis) -> String {
     let (days, within) = (at / DAY, at % DAY);
     // The civil calendar of Howard Hinnant's `civil_from_days`, for days since 1970.
@@ -43,6 +43,11 @@ pub(crate) fn timestamp(at: Millis) -> String {
     let (hour, minute) = (within / 3_600_000, within / 60_000 % 60);
     let (second, milli) = (within / 1_000 % 60, within % 1_000);
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z")
+}
+
+/// As [`timestamp`], as JSON has it.
+pub(crate) fn json_timestamp(at: Millis) -> String {
+    timestamp(at).replace('Z', "+0000")
 }
 
 /// Whole milliseconds of `duration`; a length beyond 500 million years is cut to the largest number.
@@ -71,6 +76,6 @@ mod tests {
         assert_eq!(timestamp(0), "1970-01-01T00:00:00.000Z");
         assert_eq!(timestamp(951_782_400_000 - 1), "2000-02-28T23:59:59.999Z");
         assert_eq!(timestamp(951_782_400_000), "2000-02-29T00:00:00.000Z");
-        assert_eq!(timestamp(1_767_225_600_000), "2026-01-01T00:00:00.000Z");
+        assert_eq!(json_timestamp(1_767_225_600_000), "2026-01-01T00:00:00.000+0000");
     }
 }

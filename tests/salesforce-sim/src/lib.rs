@@ -47,6 +47,7 @@ mod zip;
 
 mod app_key;
 mod clock;
+mod csv;
 mod ids;
 mod jwt;
 mod state;

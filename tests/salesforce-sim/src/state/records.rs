@@ -19,6 +19,11 @@ impl RowError {
     fn new(code: &'static str, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), fields: Vec::new() }
     }
+
+    /// As collections and results of jobs list it.
+    pub(crate) fn shown(&self) -> Value {
+        json!({"statusCode": self.code, "message": self.message, "fields": self.fields})
+    }
 }
 
 /// What an upsert did.

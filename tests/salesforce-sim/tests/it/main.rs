@@ -3,6 +3,7 @@
 
 mod assertions;
 mod browser;
+mod bulk;
 mod client;
 mod consenting;
 mod control;
