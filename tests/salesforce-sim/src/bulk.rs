@@ -18,6 +18,7 @@ use bytes::Bytes;
 use job::{Batch, Job};
 use wording::{batch_info, batch_list, job_info, result_list};
 
+pub(crate) use batch::process;
 pub(crate) use job::Jobs;
 
 /// The largest batch, in bytes.

@@ -20,6 +20,12 @@ pub(crate) fn rows(table: &str, delimiter: char) -> Option<Vec<Fields>> {
     lines.map(row).collect()
 }
 
+/// The names in the first line.
+pub(crate) fn columns(table: &str, delimiter: char) -> Vec<String> {
+    let first = table.split_inclusive('\n').next().unwrap_or_default();
+    lines(first, delimiter).and_then(|lines| lines.into_iter().next()).unwrap_or_default()
+}
+
 /// The cells of each line: quotes may hold delimiters, line ends and doubled quotes.
 fn lines(table: &str, delimiter: char) -> Option<Vec<Vec<String>>> {
     let table = table.strip_prefix('\u{feff}').unwrap_or(table);

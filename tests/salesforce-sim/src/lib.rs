@@ -41,6 +41,7 @@ mod xml;
 
 mod answer;
 mod body;
+mod multipart;
 mod stop;
 mod upload;
 mod zip;

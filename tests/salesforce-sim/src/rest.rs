@@ -3,6 +3,7 @@
 mod admitted;
 pub(crate) mod apex;
 pub(crate) mod files;
+pub(crate) mod jobs;
 pub(crate) mod limits;
 pub(crate) mod query;
 pub(crate) mod sobjects;
@@ -93,7 +94,8 @@ async fn asked(call: &Call, org_id: &str, user: Identity, upload: Upload) -> Res
     if let Some(apex) = path.strip_prefix("/services/apexrest/") {
         return apex::answer(&Admitted::new(call, org_id, user, Default::default()), apex, upload).await;
     }
-    let body = upload.collect_plain(call.body_is_gzipped(), BUFFERED).await?;
+    let limit = if path.contains("/jobs/ingest") { jobs::UPLOAD } else { BUFFERED };
+    let body = upload.collect_plain(call.body_is_gzipped(), limit).await?;
     route(&Admitted::new(call, org_id, user, body))
 }
 
@@ -107,6 +109,7 @@ fn route(request: &Admitted<'_>) -> Result<Answer, Stop> {
     check_version(request, version)?;
     match resource {
         ["sobjects", below @ ..] => sobjects::answer(request, version, below),
+        ["jobs", below @ ..] => jobs::answer(request, version, below),
         other => {
             request.only(&[Method::GET])?;
             match other {
@@ -166,6 +169,7 @@ fn versions() -> Answer {
 fn resources(version: &str) -> Answer {
     let at = |name: &str| format!("/services/data/{version}/{name}");
     let list = json!({
+        "jobs": at("jobs"),
         "limits": at("limits"),
         "query": at("query"),
         "queryAll": at("queryAll"),

@@ -53,6 +53,11 @@ impl<'a> Admitted<'a> {
         parameter(self.query.as_bytes(), name)
     }
 
+    /// A query parameter that is a number.
+    pub(crate) fn number(&self, name: &str) -> Option<usize> {
+        self.parameter(name)?.parse().ok()
+    }
+
     /// Refuses other methods.
     pub(crate) fn only(&self, allowed: &[Method]) -> Result<(), Stop> {
         if allowed.contains(&self.method) {

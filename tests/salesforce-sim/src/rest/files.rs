@@ -8,16 +8,18 @@ use serde_json::Value;
 
 use super::{Admitted, sobjects};
 use crate::answer::{Answer, BINARY};
+use crate::multipart;
 use crate::state::objects::Fields;
 use crate::stop::Stop;
 
 pub(crate) fn create(request: &Admitted<'_>, version: &str) -> Result<Answer, Stop> {
     let media_type = request.call.header("content-type").unwrap_or_default();
-    let (fields, contents) = if media_type.starts_with("multipart/form-data") {
-        let boundary =
-            boundary(media_type).ok_or_else(|| request.bad_request("INVALID_MULTIPART_REQUEST", "no boundary"))?;
-        from_multipart(&request.body, boundary)
-            .ok_or_else(|| request.bad_request("INVALID_MULTIPART_REQUEST", "malformed parts"))?
+    let (fields, contents) = if multipart::is_one(media_type) {
+        let malformed = || request.bad_request("INVALID_MULTIPART_REQUEST", "malformed parts");
+        let parts = multipart::parts(media_type, &request.body).ok_or_else(malformed)?;
+        let fields = multipart::named(&parts, "entity_content").and_then(|json| serde_json::from_slice(json).ok());
+        let contents = multipart::named(&parts, "VersionData").cloned();
+        fields.zip(contents).ok_or_else(malformed)?
     } else {
         let mut fields = request.json()?;
         let encoded = fields.remove("VersionData");
@@ -55,35 +57,4 @@ pub(crate) fn download(request: &Admitted<'_>, id: &str) -> Result<Answer, Stop>
         Some(contents) => Ok(Answer::new(StatusCode::OK, BINARY, contents)),
         None => Err(request.not_found()),
     }
-}
-
-fn boundary(media_type: &str) -> Option<&str> {
-    let (_, boundary) = media_type.split_once("boundary=")?;
-    let boundary = boundary.split(';').next()?.trim().trim_matches('"');
-    (!boundary.is_empty()).then_some(boundary)
-}
-
-/// The JSON part `entity_content` and the binary part `VersionData`.
-fn from_multipart(body: &Bytes, boundary: &str) -> Option<(Fields, Bytes)> {
-    let delimiter = format!("--{boundary}");
-    let mut fields = None;
-    let mut contents = None;
-    let mut rest = find(body, delimiter.as_bytes()).map(|at| at + delimiter.len())?;
-    while !body[rest..].starts_with(b"--") {
-        let head = rest + find(&body[rest..], b"\r\n")? + 2;
-        let data = head + find(&body[head..], b"\r\n\r\n")? + 4;
-        let end = data + find(&body[data..], format!("\r\n{delimiter}").as_bytes())?;
-        let headers = std::str::from_utf8(&body[head..data]).ok()?;
-        if headers.contains("name=\"VersionData\"") {
-            contents = Some(body.slice(data..end));
-        } else if headers.contains("name=\"entity_content\"") {
-            fields = serde_json::from_slice(&body[data..end]).ok();
-        }
-        rest = end + 2 + delimiter.len();
-    }
-    Some((fields?, contents?))
-}
-
-fn find(within: &[u8], what: &[u8]) -> Option<usize> {
-    within.windows(what.len()).position(|window| window == what)
 }

@@ -98,6 +98,7 @@ pub(crate) struct OrgRecord {
     pub(crate) api_requests: u64,
     pub(crate) objects: Objects,
     pub(crate) jobs: Jobs,
+    pub(crate) jobs2: crate::rest::jobs::Jobs,
     pub(crate) metadata: Metadata,
 }
 
@@ -151,6 +152,7 @@ impl World {
             api_requests: 0,
             objects: Objects::default(),
             jobs: Jobs::default(),
+            jobs2: crate::rest::jobs::Jobs::default(),
             metadata: Metadata::default(),
         };
         self.orgs.insert(org_id.clone(), record);

@@ -4,6 +4,7 @@
 mod assertions;
 mod browser;
 mod bulk;
+mod bulk2;
 mod client;
 mod consenting;
 mod control;
