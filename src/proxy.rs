@@ -27,6 +27,7 @@ pub mod replay_body;
 pub mod respond;
 pub mod sanitize;
 mod settings;
+mod soap;
 mod spill;
 
 use std::sync::Arc;
@@ -37,13 +38,15 @@ use hyper::body::Incoming;
 
 use self::admit::{Admission, Permit};
 use self::body::Body;
-use self::error::{Code, ProxyError};
+use self::error::{Code, PathFault, ProxyError};
 use self::forward::Outgoing;
 use self::guard::ListenerKind;
 use self::observe::{Observation, Observer};
-use self::replay_body::{ReplayBody, ReplayMemory};
+use self::replay_body::{ReplayBody, ReplayMemory, Source};
 use self::respond::ReplyForm;
-use crate::salesforce::ApiFamily;
+use self::soap::Envelope;
+use crate::salesforce::soap::SoapApi;
+use crate::salesforce::{ApiFamily, Resource};
 use crate::token::{Slot, TokenSource};
 use crate::transport::Transport;
 
@@ -106,15 +109,26 @@ impl Proxy {
         let (mut head, body) = request.into_parts();
         guard::guard(&head, self.listener, &self.settings.allowed_hosts, &self.settings.tags)?;
         let permit = self.admission.admit()?;
-        let (_, family) = policy::judge(head.uri.path())?;
+        let (_, resource) = policy::judge(head.uri.path())?;
+        let (family, envelope, body) = match resource {
+            Resource::Soap(api) => {
+                seen.set_family(ApiFamily::Soap);
+                // Boxed, so that other calls do not carry its state about.
+                let (envelope, body) = Box::pin(open(&api, &mut head, body)).await?;
+                (ApiFamily::Soap, Some(Box::new(envelope)), body)
+            }
+            Resource::Relayed(family) => (family, None, Source::Caller(body)),
+            _ => return Err(ProxyError::from(PathFault::Unknown).into()),
+        };
         seen.set_family(family);
-        let slot = match self.connection(&mut head, family, permit, seen) {
+        let session_id = envelope.as_ref().and_then(|envelope| envelope.credential());
+        let slot = match self.connection(&mut head, family, session_id, permit, seen) {
             Ok(slot) => slot,
             Err(error) => return Err(Refusal { error, form: ReplyForm::of(Some(family), &head.headers) }),
         };
         sanitize::request(&mut head.headers);
         let path = Uri::from(policy::outgoing_path(&head.uri));
-        let mut call = Outgoing::new(head.method, path, head.headers, family);
+        let mut call = Outgoing::new(head.method, path, head.headers, family, envelope);
         let body = ReplayBody::new(body, &self.settings.replay, &self.replay_memory);
         let answer = authenticate::authenticate(self, &slot, &mut call, &body, seen).await;
         answer.map_err(|error| Refusal { error, form: ReplyForm::of(Some(family), call.headers()) })
@@ -125,11 +139,12 @@ impl Proxy {
         &self,
         head: &mut Parts,
         family: ApiFamily,
+        session_id: Option<&str>,
         mut permit: Permit,
         seen: &mut Observation,
     ) -> Result<Arc<Slot>, ProxyError> {
-        let identity =
-            identify::identify(head, &self.settings.tags, family, self.settings.installation_needs_assertion)?;
+        let needs_assertion = self.settings.installation_needs_assertion;
+        let identity = identify::identify(head, &self.settings.tags, family, needs_assertion, session_id)?;
         seen.set_identity(identity);
         let key = seen.identity().ok_or(ProxyError::NotConnected)?.key();
         let slot = match self.tokens.warm(key) {
@@ -140,4 +155,16 @@ impl Proxy {
         seen.hold(permit);
         Ok(slot)
     }
+}
+
+/// Reads the beginning of a SOAP call. One that logs in or out is refused: the session that it would give out or end is
+/// not the caller's.
+async fn open(api: &SoapApi, head: &mut Parts, body: Incoming) -> Result<(Envelope, Source), Refusal> {
+    let opened = Envelope::read(api, head, body).await.and_then(|(envelope, body)| {
+        if api.is_login(envelope.operation()) || api.is_logout(envelope.operation()) {
+            return Err(PathFault::Credentials.into());
+        }
+        Ok((envelope, body))
+    });
+    opened.map_err(|error| Refusal { error, form: ReplyForm::Soap })
 }

@@ -8,6 +8,7 @@ pub mod hosts;
 pub mod identity;
 pub mod limits;
 pub mod scopes;
+pub mod soap;
 pub mod token_errors;
 
 pub use api_families::{ApiFamily, Resource, TokenPlace, Verdict};

@@ -3,12 +3,13 @@
 use std::pin::Pin;
 use std::time::Duration;
 
-use http::header::{AUTHORIZATION, HOST};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri, Version};
 use tokio::time::{Instant, Sleep};
 
 use super::error::ProxyError;
 use super::replay_body::ReplayBody;
+use super::soap::Envelope;
 use crate::salesforce::{ApiFamily, TokenPlace};
 use crate::token::Session;
 use crate::transport::{Connection, DialError, RequestBody, ResponseBody, SendError, Transport};
@@ -24,6 +25,8 @@ pub struct Outgoing {
     headers: HeaderMap,
     /// The API family, which says where the token goes and how long to wait.
     pub family: ApiFamily,
+    /// The beginning of a SOAP call's body, into which the token goes.
+    envelope: Option<Box<Envelope>>,
 }
 
 impl Outgoing {
@@ -42,7 +45,7 @@ pub async fn forward(
     body: &ReplayBody,
     timer: &mut Pin<Box<Sleep>>,
 ) -> Result<Response<ResponseBody>, ProxyError> {
-    let mut request = call.request(session, body.send());
+    let mut request = call.request(session, body);
     let mut connection = transport.connection(&session.instance, worker).await.map_err(undialled)?;
     loop {
         let reused = connection.is_reused();
@@ -95,9 +98,17 @@ async fn wait_for_head(
 
 impl Outgoing {
     /// A call with these parts of its request. Its headers get a place for the token now, so that sending adds none.
-    pub fn new(method: Method, uri: Uri, mut headers: HeaderMap, family: ApiFamily) -> Self {
-        headers.insert(token_header(family), HeaderValue::from_static(""));
-        Self { method, uri, headers, family }
+    pub fn new(
+        method: Method,
+        uri: Uri,
+        mut headers: HeaderMap,
+        family: ApiFamily,
+        envelope: Option<Box<Envelope>>,
+    ) -> Self {
+        if let Some(name) = token_header(family) {
+            headers.insert(name, HeaderValue::from_static(""));
+        }
+        Self { method, uri, headers, family, envelope }
     }
 
     /// The headers that go on, without host and token.
@@ -105,28 +116,36 @@ impl Outgoing {
         &self.headers
     }
 
-    fn request(&mut self, session: &Session, body: RequestBody) -> Request<RequestBody> {
-        let mut request = Request::new(body);
+    fn request(&mut self, session: &Session, body: &ReplayBody) -> Request<RequestBody> {
+        let opening = self.envelope.as_ref().map(|envelope| envelope.opened_with(session));
+        let length =
+            self.envelope.as_ref().zip(opening.as_ref()).and_then(|(envelope, opening)| envelope.length(opening));
+        let mut request = Request::new(body.send(opening));
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = self.uri.clone();
         *request.version_mut() = Version::HTTP_11;
         // The roomy map goes out, since the response's headers will be read into it; the exact copy stays.
         let copy = self.headers.clone();
         *request.headers_mut() = std::mem::replace(&mut self.headers, copy);
-        let value = match self.family.row().token_place {
-            TokenPlace::Authorization => &session.authorization,
-            TokenPlace::XSfdcSession => &session.bare,
-        };
-        request.headers_mut().insert(HOST, session.instance.host().clone());
-        request.headers_mut().insert(token_header(self.family), value.clone());
+        let headers = request.headers_mut();
+        headers.insert(HOST, session.instance.host().clone());
+        match self.family.row().token_place {
+            TokenPlace::Authorization => drop(headers.insert(AUTHORIZATION, session.authorization.clone())),
+            TokenPlace::XSfdcSession => drop(headers.insert(X_SFDC_SESSION, session.bare.clone())),
+            TokenPlace::SoapHeader => {}
+        }
+        if let Some(length) = length {
+            headers.insert(CONTENT_LENGTH, length);
+        }
         request
     }
 }
 
-fn token_header(family: ApiFamily) -> HeaderName {
+fn token_header(family: ApiFamily) -> Option<HeaderName> {
     match family.row().token_place {
-        TokenPlace::Authorization => AUTHORIZATION,
-        TokenPlace::XSfdcSession => X_SFDC_SESSION,
+        TokenPlace::Authorization => Some(AUTHORIZATION),
+        TokenPlace::XSfdcSession => Some(X_SFDC_SESSION),
+        TokenPlace::SoapHeader => None,
     }
 }
 

@@ -70,12 +70,13 @@ impl Identity {
 
 /// Finds the connection and removes all tags and credentials from the request's headers and query. With
 /// `needs_assertion`, header tags that mean the installation connection must say so; a local token without a user was
-/// made for it and says so by itself.
+/// made for it and says so by itself. `session_id` is the credential of a SOAP envelope.
 pub fn identify(
     parts: &mut Parts,
     names: &TagNames,
     family: ApiFamily,
     needs_assertion: bool,
+    session_id: Option<&str>,
 ) -> Result<Identity, ProxyError> {
     let [tenant, user, assertion, authorization, session, token] = take_each(
         &mut parts.headers,
@@ -88,6 +89,9 @@ pub fn identify(
         if let Some(value) = value {
             claims.add(credential(&name, &value), Place::Header(name), MayIdentify::Yes)?;
         }
+    }
+    if let Some(id) = session_id {
+        claims.add(LocalToken::parse(id.as_bytes()), Place::SoapHeader, MayIdentify::Yes)?;
     }
     let in_query = match family {
         ApiFamily::Identity if parts.method == Method::GET && is_identity_url(parts.uri.path()) => MayIdentify::Yes,

@@ -26,14 +26,14 @@ impl JudgedPath<'_> {
     }
 }
 
-/// Judges a request's raw path: what API family it belongs to, if it may be relayed at all.
-pub fn judge(path: &str) -> Result<(JudgedPath<'_>, ApiFamily), ProxyError> {
+/// Judges a request's raw path: what it asks for, if that may be relayed at all.
+pub fn judge(path: &str) -> Result<(JudgedPath<'_>, Resource), ProxyError> {
     if !path.starts_with('/') {
         return Err(PathFault::Unknown.into());
     }
     let judged = if is_plain(path) { Cow::Borrowed(path) } else { Cow::Owned(decode(path)?) };
     let fault = match ApiFamily::of(&judged) {
-        Resource::Relayed(family) => return Ok((JudgedPath(judged), family)),
+        resource @ (Resource::Relayed(_) | Resource::Soap(_)) => return Ok((JudgedPath(judged), resource)),
         Resource::Credentials => PathFault::Credentials,
         Resource::NotYet(api) => PathFault::NotYet(api),
         Resource::Unknown => PathFault::Unknown,

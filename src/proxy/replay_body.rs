@@ -49,11 +49,19 @@ impl ReplayMemory {
     }
 }
 
+/// Where a body comes from.
+pub enum Source {
+    /// The caller's own, as it comes.
+    Caller(Incoming),
+    /// What has been made of the caller's.
+    Boxed(Pin<Box<dyn Body<Data = Bytes, Error = BodyError> + Send>>),
+}
+
 /// The body of one call.
 pub struct ReplayBody(Option<Arc<Mutex<Recording>>>);
 
 struct Recording {
-    source: Option<Incoming>,
+    source: Option<Source>,
     record: Option<Record>,
     /// Which sending may read; an earlier one that still polls is turned away.
     sending: u32,
@@ -82,6 +90,8 @@ struct Record {
 
 /// One sending of the body.
 struct Sending {
+    /// What this sending begins with, before what was recorded.
+    opening: Option<Bytes>,
     recording: Arc<Mutex<Recording>>,
     number: u32,
     chunk: usize,
@@ -93,7 +103,7 @@ struct Sending {
 
 impl ReplayBody {
     /// Wraps a caller's body. One whose declared length is over the limits is streamed once and not recorded.
-    pub fn new(body: Incoming, settings: &ReplaySettings, budget: &Arc<ReplayMemory>) -> Self {
+    pub fn new(body: Source, settings: &ReplaySettings, budget: &Arc<ReplayMemory>) -> Self {
         if body.is_end_stream() {
             return Self(None);
         }
@@ -126,9 +136,10 @@ impl ReplayBody {
         }))))
     }
 
-    /// Begins a sending; the one before it ends. Call it again only while [`ReplayBody::can_be_sent_again`].
-    pub fn send(&self) -> RequestBody {
-        let Some(recording) = &self.0 else { return RequestBody::Empty };
+    /// Begins a sending, with `opening` in front if there is one; the sending before it ends. Call it again only while
+    /// [`ReplayBody::can_be_sent_again`].
+    pub fn send(&self, opening: Option<Bytes>) -> RequestBody {
+        let Some(recording) = &self.0 else { return opening.map_or(RequestBody::Empty, RequestBody::Whole) };
         let mut state = lock(recording);
         state.sending += 1;
         state.reads_record = state.sending > 1;
@@ -138,10 +149,11 @@ impl ReplayBody {
         }
         // Only a declared length may be announced; what is recorded so far may not be all.
         let length = match &state.source {
-            Some(source) if state.sending == 1 => source.size_hint(),
+            Some(source) if state.sending == 1 && opening.is_none() => source.size_hint(),
             _ => SizeHint::default(),
         };
         RequestBody::Stream(Box::pin(Sending {
+            opening,
             recording: Arc::clone(recording),
             number: state.sending,
             chunk: 0,
@@ -210,7 +222,7 @@ impl Recording {
                 Err(error) => {
                     self.caller_failed = true;
                     self.source = None;
-                    return Poll::Ready(Some(Err(error.into())));
+                    return Poll::Ready(Some(Err(error)));
                 }
             };
             // Trailers of a request mean nothing to the org and end here.
@@ -270,6 +282,32 @@ impl Drop for Record {
     }
 }
 
+impl Body for Source {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match self.get_mut() {
+            Self::Caller(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),
+            Self::Boxed(body) => body.as_mut().poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Caller(body) => body.is_end_stream(),
+            Self::Boxed(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Caller(body) => body.size_hint(),
+            Self::Boxed(body) => body.size_hint(),
+        }
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
 #[error("the body is being sent again on another connection")]
 struct Superseded;
@@ -283,6 +321,9 @@ impl Body for Sending {
         let mut state = lock(&this.recording);
         if state.sending != this.number {
             return Poll::Ready(Some(Err(Superseded.into())));
+        }
+        if let Some(opening) = this.opening.take() {
+            return Poll::Ready(Some(Ok(Frame::data(opening))));
         }
         if !this.live {
             if let Some(record) = &mut state.record {
@@ -306,7 +347,7 @@ impl Body for Sending {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.live && lock(&self.recording).source.as_ref().is_none_or(Body::is_end_stream)
+        self.opening.is_none() && self.live && lock(&self.recording).source.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -5,7 +5,7 @@ mod tests;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderMap, HeaderName, HeaderValue, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
 use super::error::{Code, ProxyError};
@@ -17,6 +17,7 @@ const ORGPASS_ERROR: HeaderName = HeaderName::from_static("orgpass-error");
 
 // One client compares the JSON type as a whole, so it goes without a charset.
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const SOAP: HeaderValue = HeaderValue::from_static("text/xml;charset=UTF-8");
 const XML: HeaderValue = HeaderValue::from_static("application/xml");
 
 /// The form of an error response.
@@ -31,6 +32,8 @@ pub enum ReplyForm {
     BulkJson,
     /// Bulk's error as XML.
     BulkXml,
+    /// A SOAP fault.
+    Soap,
 }
 
 impl ReplyForm {
@@ -40,6 +43,7 @@ impl ReplyForm {
         match family.map_or(ErrorForm::Rest, |family| family.row().error_form) {
             ErrorForm::Rest if accepted == Some(Media::Xml) => Self::RestXml,
             ErrorForm::Rest => Self::RestJson,
+            ErrorForm::Soap => Self::Soap,
             ErrorForm::Bulk => {
                 let sent = headers.get(CONTENT_TYPE).and_then(|value| media(value.as_bytes()));
                 match sent.or(accepted) {
@@ -54,6 +58,7 @@ impl ReplyForm {
         match self {
             Self::RestJson | Self::BulkJson => JSON,
             Self::RestXml | Self::BulkXml => XML,
+            Self::Soap => SOAP,
         }
     }
 
@@ -71,14 +76,26 @@ impl ReplyForm {
                  <exceptionCode>{code}</exceptionCode><exceptionMessage>{}</exceptionMessage></error>",
                 escape(message)
             ),
+            Self::Soap => format!(
+                "{DECLARATION}<soapenv:Envelope xmlns:soapenv=\"http://schemas.xmlsoap.org/soap/envelope/\" \
+                 xmlns:sf=\"urn:fault.partner.soap.sforce.com\"><soapenv:Body><soapenv:Fault>\
+                 <faultcode>sf:{code}</faultcode><faultstring>{code}: {}</faultstring>\
+                 </soapenv:Fault></soapenv:Body></soapenv:Envelope>",
+                escape(message)
+            ),
         }
+    }
+
+    /// The status of a response: a SOAP fault's is always 500, or clients do not read it (SOAP 1.1, section 6.2).
+    fn status(self, error: &ProxyError) -> StatusCode {
+        if self == Self::Soap { StatusCode::INTERNAL_SERVER_ERROR } else { error.status() }
     }
 }
 
 /// The response for an error.
 pub fn respond(error: &ProxyError, form: ReplyForm) -> Response<Bytes> {
     let mut response = Response::new(Bytes::from(form.body(error.code(), &error.text())));
-    *response.status_mut() = error.status();
+    *response.status_mut() = form.status(error);
     let headers = response.headers_mut();
     headers.insert(ORGPASS_ERROR, HeaderValue::from_static(error.code().as_str()));
     headers.insert(CONTENT_TYPE, form.content_type());

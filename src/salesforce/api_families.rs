@@ -6,6 +6,7 @@ mod dead_session;
 use std::time::Duration;
 
 use super::ErrorCode;
+use super::soap::SoapApi;
 
 /// A group of Salesforce APIs that treat credentials and errors alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -14,6 +15,8 @@ pub enum ApiFamily {
     Rest,
     /// Bulk API v1.
     Bulk,
+    /// SOAP: Partner, Enterprise, Metadata, Tooling, Apex, and classes of an org's own.
+    Soap,
     /// Identity URL and userinfo.
     Identity,
 }
@@ -25,6 +28,8 @@ pub enum TokenPlace {
     Authorization,
     /// `X-SFDC-Session: TOKEN`
     XSfdcSession,
+    /// `SessionHeader` of the SOAP envelope; a header beside it would mean nothing.
+    SoapHeader,
 }
 
 /// Which of Salesforce's own error bodies a client of the family understands.
@@ -34,6 +39,8 @@ pub enum ErrorForm {
     Rest,
     /// One `exceptionCode` and `exceptionMessage`, as JSON or XML.
     Bulk,
+    /// A SOAP fault, whose status is 500.
+    Soap,
 }
 
 /// What holds for one API family.
@@ -54,10 +61,12 @@ pub struct Row {
 }
 
 /// What a path asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Resource {
     /// Something that is relayed.
     Relayed(ApiFamily),
+    /// An operation of this SOAP API: relayed, unless the body says that it logs in or out.
+    Soap(SoapApi),
     /// An API of Salesforce that this version does not relay.
     NotYet(&'static str),
     /// Something that takes or gives credentials: never relayed.
@@ -96,6 +105,15 @@ static BULK: Row = Row {
     body_idle_timeout: Duration::from_secs(120),
 };
 
+static SOAP: Row = Row {
+    label: "soap",
+    token_place: TokenPlace::SoapHeader,
+    peeked_statuses: &[500],
+    error_form: ErrorForm::Soap,
+    first_byte_timeout: Duration::from_secs(610),
+    body_idle_timeout: Duration::from_secs(120),
+};
+
 static IDENTITY: Row = Row {
     label: "identity",
     token_place: TokenPlace::Authorization,
@@ -108,13 +126,14 @@ static IDENTITY: Row = Row {
 
 impl ApiFamily {
     /// Every family, for tables and metrics.
-    pub const ALL: [Self; 3] = [Self::Rest, Self::Bulk, Self::Identity];
+    pub const ALL: [Self; 4] = [Self::Rest, Self::Bulk, Self::Soap, Self::Identity];
 
     /// What holds for this family.
     pub fn row(self) -> &'static Row {
         match self {
             Self::Rest => &REST,
             Self::Bulk => &BULK,
+            Self::Soap => &SOAP,
             Self::Identity => &IDENTITY,
         }
     }
@@ -175,7 +194,7 @@ fn services(api: &str, third: &str, rest: &str) -> Resource {
     } else if is("oauth2") || is("auth") || is("a360") {
         Resource::Credentials
     } else if is("soap") {
-        Resource::NotYet("SOAP")
+        SoapApi::of(third, rest).map_or(Resource::Unknown, Resource::Soap)
     } else {
         Resource::Unknown
     }
@@ -196,6 +215,7 @@ mod tests {
     fn each_known_path_has_its_place_in_the_table() {
         use ApiFamily::{Bulk, Identity, Rest};
         use Resource::{Credentials, NotYet, Relayed, Unknown};
+        let soap = |third, rest| Resource::Soap(SoapApi::of(third, rest).unwrap());
         for (path, resource) in [
             ("/services/data", Relayed(Rest)),
             ("/services/data/v67.0/query", Relayed(Rest)),
@@ -215,8 +235,11 @@ mod tests {
             ("/services/a360/token", Credentials),
             ("/secur/frontdoor.jsp", Credentials),
             ("/site/secur/FrontDoor.jsp", Credentials),
-            ("/services/Soap/u/64.0", NotYet("SOAP")),
-            ("/services/Soap/m/64.0", NotYet("SOAP")),
+            ("/services/Soap/u/64.0", soap("u", "64.0")),
+            ("/services/soap/m/64.0/00Dxx0000001gPL", soap("m", "")),
+            ("/services/Soap/class/Orders", soap("class", "Orders")),
+            ("/services/Soap/x/64.0", Unknown),
+            ("/services/Soap", Unknown),
             ("/cometd/59.0", NotYet("streaming (CometD)")),
             ("/eventbus.v1.PubSub/Subscribe", NotYet("Pub/Sub")),
             ("/services/database", Unknown),

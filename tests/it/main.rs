@@ -25,6 +25,7 @@ mod rekeying;
 mod replaying;
 mod restoring;
 mod sanitizing;
+mod soap;
 mod storing;
 mod streaming;
 mod warm;

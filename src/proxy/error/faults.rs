@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::HeaderName;
 
 use crate::connection::{LocalTokenError, NameError};
+use crate::salesforce::soap::SoapFault;
 
 macro_rules! texts {
     ($(#[$doc:meta])* $type:ident { $($name:ident => $text:literal,)* }) => {
@@ -41,7 +42,26 @@ texts! {
         Upgrade => "Protocol upgrades such as websocket are not relayed; use plain HTTP/1.1.",
         Connection => "The Connection header may not name a header that Orgpass relies on.",
         Body => "The request body broke off or is not framed rightly. Send it whole, with a right Content-Length or chunked encoding.",
+        SoapMethod => "SOAP operations are called by POST.",
+        SoapCompression => "Send SOAP bodies plain, or with Content-Encoding: gzip.",
+        SoapForm => "The body is not a SOAP envelope in well-formed XML that calls an operation.",
+        SoapEncoding => "The SOAP envelope must be in UTF-8.",
+        SoapDocumentType => "The SOAP envelope has a document type declaration, which SOAP forbids. Send it without.",
+        SoapRepeated => "The SOAP envelope has more than one Header, SessionHeader or sessionId. Send one of each.",
+        SoapTooLong => "The header part of the SOAP envelope has more than 64 KiB. Shorten it.",
         Underscore => "A header name spells one that Orgpass relies on with _ in place of -. Send it with -, or not at all.",
+    }
+}
+
+impl From<SoapFault> for RequestFault {
+    fn from(fault: SoapFault) -> Self {
+        match fault {
+            SoapFault::Form => Self::SoapForm,
+            SoapFault::Encoding => Self::SoapEncoding,
+            SoapFault::DocumentType => Self::SoapDocumentType,
+            SoapFault::Repeated => Self::SoapRepeated,
+            SoapFault::TooLong => Self::SoapTooLong,
+        }
     }
 }
 
@@ -88,7 +108,7 @@ impl PathFault {
                 return Cow::Owned(format!("{api} is not supported yet by this version of Orgpass."));
             }
             Self::Unknown => {
-                "This is no path of a Salesforce API that is relayed: /services/data, /services/apexrest, /services/async, /services/oauth2/userinfo or /id/ORG/USER."
+                "This is no path of a Salesforce API that is relayed: /services/data, /services/apexrest, /services/async, /services/Soap, /services/oauth2/userinfo or /id/ORG/USER."
             }
         })
     }
@@ -134,6 +154,8 @@ pub enum Place {
     Header(HeaderName),
     /// In this parameter of the URL.
     Parameter(&'static str),
+    /// In the header of a SOAP envelope.
+    SoapHeader,
 }
 
 impl std::fmt::Display for Place {
@@ -141,6 +163,7 @@ impl std::fmt::Display for Place {
         match self {
             Self::Header(name) => write!(f, "the header {name}"),
             Self::Parameter(name) => write!(f, "the URL parameter {name}"),
+            Self::SoapHeader => f.write_str("the SOAP header's sessionId"),
         }
     }
 }

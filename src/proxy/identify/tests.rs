@@ -3,6 +3,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::connection::{NameError, UNKNOWN_ORG};
+use crate::salesforce::Resource;
 
 const REAL: &str = "00Dxx0000001gPL!AQcAQexample.token";
 
@@ -20,13 +21,16 @@ fn parts(target: &str, headers: &[(&str, &str)]) -> Parts {
 
 fn family(target: &str) -> ApiFamily {
     let path = target.split('?').next().unwrap();
-    crate::proxy::policy::judge(path).unwrap().1
+    match crate::proxy::policy::judge(path).unwrap().1 {
+        Resource::Relayed(family) => family,
+        other => panic!("{other:?}"),
+    }
 }
 
 /// Tenant and user that a request means, or what is wrong with it.
 fn meant(target: &str, headers: &[(&str, &str)]) -> Result<(String, Option<String>), ProxyError> {
     let mut parts = parts(target, headers);
-    let identity = identify(&mut parts, &TagNames::default(), family(target), false)?;
+    let identity = identify(&mut parts, &TagNames::default(), family(target), false, None)?;
     for gone in ["orgpass-tenant", "orgpass-user", "orgpass-credential", "authorization", "x-sfdc-session"] {
         assert!(!parts.headers.contains_key(gone), "{gone} stayed");
     }
@@ -147,7 +151,7 @@ fn what_is_missing_doubled_malformed_or_contradictory_is_refused() {
 #[test]
 fn the_installation_must_be_asserted_where_the_configuration_says_so() {
     let asked = |headers: &[(&str, &str)]| {
-        identify(&mut parts(REST, headers), &TagNames::default(), ApiFamily::Rest, true).map(drop)
+        identify(&mut parts(REST, headers), &TagNames::default(), ApiFamily::Rest, true, None).map(drop)
     };
     let missing = Err(TagFault::AssertionMissing(header("orgpass-credential")).into());
     let token = format!("Bearer {}", local("acme", None));
@@ -188,7 +192,7 @@ fn a_token_in_the_url_names_the_caller_only_on_the_identity_url() {
 
     let mut post = parts(&format!("{id}?oauth_token={acme}"), &[]);
     post.method = Method::POST;
-    let refused = identify(&mut post, &TagNames::default(), ApiFamily::Identity, false).unwrap_err();
+    let refused = identify(&mut post, &TagNames::default(), ApiFamily::Identity, false, None).unwrap_err();
     assert_eq!(refused, TagFault::InUrl.into());
 }
 
@@ -213,7 +217,7 @@ fn the_rest_of_a_query_stays_byte_for_byte() {
         let path = "//services/apexrest/x%2Fy";
         // As hyper does: never from text with an authority.
         parts.uri = http::uri::PathAndQuery::try_from(format!("{path}{query}")).unwrap().into();
-        identify(&mut parts, &TagNames::default(), ApiFamily::Rest, false).unwrap();
+        identify(&mut parts, &TagNames::default(), ApiFamily::Rest, false, None).unwrap();
         assert_eq!(parts.uri.path_and_query().unwrap().as_str(), format!("{path}{left}"), "{query}");
     }
 }
@@ -222,7 +226,7 @@ fn the_rest_of_a_query_stays_byte_for_byte() {
 fn configured_names_replace_the_default_ones() {
     let names = TagNames { tenant: header("x-tenant"), user: header("x-user"), credential: header("x-kind") };
     let mut parts = parts(REST, &[("X-Tenant", "acme"), ("X-User", "u")]);
-    let identity = identify(&mut parts, &names, ApiFamily::Rest, false).unwrap();
+    let identity = identify(&mut parts, &names, ApiFamily::Rest, false, None).unwrap();
     assert_eq!(identity.key(), KeyRef::parse(b"acme", Some(b"u")).unwrap());
     assert!(parts.headers.is_empty());
 }
@@ -256,7 +260,7 @@ proptest! {
                 parts.headers.insert(name, value);
             }
         }
-        if let Ok(identity) = identify(&mut parts, &TagNames::default(), ApiFamily::Identity, false) {
+        if let Ok(identity) = identify(&mut parts, &TagNames::default(), ApiFamily::Identity, false, None) {
             prop_assert!(!identity.key().tenant().is_empty());
             prop_assert!(parts.headers.is_empty());
             prop_assert!(!parts.uri.query().unwrap_or_default().contains("oauth_token="));

@@ -57,7 +57,7 @@ async fn a_body_that_is_being_sent_again_is_whole_although_the_org_has_answered_
         reads_record: false,
     }))));
 
-    let mut again = body.send();
+    let mut again = body.send(None);
     let mut received = again.frame().await.unwrap().unwrap().into_data().unwrap().to_vec();
     body.forget();
     while let Some(frame) = again.frame().await {

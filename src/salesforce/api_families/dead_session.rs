@@ -23,6 +23,7 @@ pub(super) fn judge(family: ApiFamily, content_type: Option<&[u8]>, body: &[u8])
         _ if body.is_empty() => None,
         ApiFamily::Rest => rest(content_type, body),
         ApiFamily::Bulk => named(content_type, body, "exceptionCode", "InvalidSessionId"),
+        ApiFamily::Soap => soap(body),
         ApiFamily::Identity => identity(body).or_else(|| rest(content_type, body)),
     };
     match dead {
@@ -38,6 +39,18 @@ fn rest(content_type: Option<&[u8]>, body: &[u8]) -> Option<ErrorCode> {
     named(content_type, body, "errorCode", "INVALID_SESSION_ID")
 }
 
+/// A SOAP fault's code is a qualified name; the prefix is the org's choice.
+fn soap(body: &[u8]) -> Option<ErrorCode> {
+    const CODE: &str = "INVALID_SESSION_ID";
+    let is_code = |text: &[u8]| {
+        let local = memchr::memrchr(b':', text).map_or(text, |colon| &text[colon + 1..]);
+        local == CODE.as_bytes()
+    };
+    let is_dead =
+        xml_holds(body, "faultcode", is_code) && !NOT_DEAD.iter().any(|text| memmem::find(body, text).is_some());
+    is_dead.then(|| ErrorCode::parse(CODE.as_bytes())).flatten()
+}
+
 /// Identity URL and userinfo answer in plain text, whatever content type they claim.
 fn identity(body: &[u8]) -> Option<ErrorCode> {
     (body == b"Bad_OAuth_Token").then(|| ErrorCode::parse(body)).flatten()
@@ -49,16 +62,16 @@ fn named(content_type: Option<&[u8]>, body: &[u8], field: &str, code: &str) -> O
     let found = if is_html {
         false
     } else if body.starts_with(b"<") {
-        xml_has(body, field, code)
+        xml_holds(body, field, |text| text == code.as_bytes())
     } else {
         json_has(body, field, code)
     };
     found.then(|| ErrorCode::parse(code.as_bytes())).flatten()
 }
 
-/// Whether some element called `field`, with any namespace prefix, holds exactly `text`. Text in XML cannot contain `<`,
-/// so a message cannot forge an element.
-fn xml_has(body: &[u8], field: &str, text: &str) -> bool {
+/// Whether some element called `field`, with any namespace prefix, holds a text that is the `wanted` one. Text in XML
+/// cannot contain `<`, so a message cannot forge an element.
+fn xml_holds(body: &[u8], field: &str, wanted: impl Fn(&[u8]) -> bool) -> bool {
     let tag_end = format!("{field}>");
     memmem::find_iter(body, tag_end.as_bytes()).any(|start| {
         let before = &body[..start];
@@ -68,7 +81,7 @@ fn xml_has(body: &[u8], field: &str, text: &str) -> bool {
         });
         let after = &body[start + tag_end.len()..];
         let end = memchr::memchr(b'<', after).unwrap_or(0);
-        opens && after[..end].trim_ascii() == text.as_bytes()
+        opens && wanted(after[..end].trim_ascii())
     })
 }
 

@@ -110,3 +110,25 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_soap_fault_names_a_dead_session_with_any_prefix() {
+    let fault = |code: &str, text: &str| {
+        format!("{XML}<e:Envelope><e:Body><e:Fault><faultcode>{code}</faultcode><faultstring>{text}</faultstring>")
+    };
+    for code in ["sf:INVALID_SESSION_ID", "ns1:INVALID_SESSION_ID", "INVALID_SESSION_ID"] {
+        assert_eq!(
+            verdict(ApiFamily::Soap, 500, &fault(code, "gone")).as_deref(),
+            Some("INVALID_SESSION_ID"),
+            "{code}"
+        );
+    }
+    for (status, body) in [
+        (200, fault("sf:INVALID_SESSION_ID", "")),
+        (500, fault("sf:MALFORMED_QUERY", "sf:INVALID_SESSION_ID")),
+        (500, fault("sf:NOT_INVALID_SESSION_ID", "")),
+        (500, fault("sf:INVALID_SESSION_ID", "This session is not valid for use with the REST API")),
+    ] {
+        assert_eq!(verdict(ApiFamily::Soap, status, &body), None, "{status} {body}");
+    }
+}
