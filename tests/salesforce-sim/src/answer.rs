@@ -69,6 +69,14 @@ impl Answer {
         self
     }
 
+    /// Adds a cookie, as `Set-Cookie` has it.
+    pub(crate) fn cookie(mut self, cookie: &str) -> Self {
+        if let Ok(cookie) = HeaderValue::from_str(cookie) {
+            self.response.headers_mut().append(SET_COOKIE, cookie);
+        }
+        self
+    }
+
     /// Marks it as a dead-session answer, for the record.
     pub(crate) fn dead(mut self) -> Self {
         self.dead = true;

@@ -3,6 +3,7 @@
 
 mod change;
 mod create;
+mod events;
 
 use std::sync::Arc;
 
@@ -38,6 +39,7 @@ pub(crate) async fn serve(shared: &Arc<Shared>, parts: &Parts, incoming: Incomin
                 Method::DELETE => clear(shared, name),
                 Method::POST => create::create(shared, name, &body)
                     .or_else(|| change::change(shared, name, &body))
+                    .or_else(|| events::events(shared, name, &body))
                     .unwrap_or_else(|| Err(unknown(name))),
                 _ => Err((StatusCode::METHOD_NOT_ALLOWED, "GET, POST or DELETE".to_owned())),
             }

@@ -9,6 +9,9 @@ use serde_json::json;
 use crate::answer::{Answer, JSON, PLAIN, XML};
 use crate::soap;
 
+/// How the streaming API says it, inside a 200.
+pub(crate) const AUTHENTICATION_INVALID: &str = "401::Authentication invalid";
+
 /// APIs that take their token and report its death in the same way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -21,6 +24,8 @@ pub enum ApiFamily {
     Soap,
     /// `/id` and `/services/oauth2/userinfo`.
     Identity,
+    /// `/cometd`.
+    Streaming,
 }
 
 impl ApiFamily {
@@ -35,6 +40,8 @@ impl ApiFamily {
             Some(Self::Soap)
         } else if below("/id") || below("/services/oauth2/userinfo") {
             Some(Self::Identity)
+        } else if below("/cometd") {
+            Some(Self::Streaming)
         } else {
             None
         }
@@ -49,6 +56,16 @@ impl ApiFamily {
             Self::Bulk1 => bulk_error(request, "InvalidSessionId", "Invalid session id"),
             Self::Soap => return soap::dead_session(),
             Self::Identity => Answer::new(StatusCode::FORBIDDEN, PLAIN, "Bad_OAuth_Token"),
+            // To whoever polls; what else was asked is in the body.
+            Self::Streaming => {
+                let refusal = json!([{
+                    "channel": "/meta/connect",
+                    "successful": false,
+                    "error": AUTHENTICATION_INVALID,
+                    "advice": {"interval": 0, "reconnect": "none"},
+                }]);
+                Answer::json(StatusCode::OK, &refusal)
+            }
         };
         answer.dead()
     }

@@ -83,6 +83,19 @@ pub(crate) fn client_secret() -> String {
     bytes.iter().map(|byte| format!("{byte:02X}")).collect()
 }
 
+/// A version 4 UUID.
+pub(crate) fn uuid() -> String {
+    let mut bytes: [u8; 16] = random();
+    bytes[6] = bytes[6] & 0x0f | 0x40;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+}
+
+pub(crate) fn random_number() -> u32 {
+    u32::from_be_bytes(random())
+}
+
 pub(crate) fn random_text(length: usize) -> String {
     let mut bytes = vec![0; length];
     getrandom::fill(&mut bytes).expect("the system gives random bytes");

@@ -1,5 +1,5 @@
 //! A simulated Salesforce, as strict as the real one as far as it goes: apps, orgs, users, OAuth with
-//! rotating refresh tokens, sessions that time out, and the REST, Bulk 1 and identity APIs. Tests create
+//! rotating refresh tokens, sessions that time out, and the REST, Bulk 1, identity and event APIs. Tests create
 //! what they need with [`Simulator`], break it with [`Fault`]s, and ask the record what arrived.
 //! It knows nothing of the proxy that it is there to test.
 
@@ -17,6 +17,9 @@ mod control;
 mod faults;
 mod record;
 mod service;
+
+mod events;
+mod streaming;
 
 mod approval;
 mod authorize;
@@ -47,6 +50,7 @@ mod upload;
 mod zip;
 
 mod app_key;
+mod calendar;
 mod clock;
 mod csv;
 mod ids;

@@ -206,6 +206,7 @@ async fn route(call: &Call, upload: Upload) -> Result<Answer, Stop> {
                     ))
                 }
                 Some(org_id) if family == ApiFamily::Rest => rest::answer(call, org_id, upload).await,
+                Some(org_id) if family == ApiFamily::Streaming => crate::streaming::answer(call, org_id, upload).await,
                 Some(org_id) => bulk::answer(call, org_id, upload).await,
             },
             None => {
@@ -246,7 +247,8 @@ fn old_instance(call: &Call) -> Option<Answer> {
     };
     match old {
         OldInstance::ForgetsSessions => {
-            let family = ApiFamily::of(call.path())?;
+            // The streaming API says it of each message.
+            let family = ApiFamily::of(call.path()).filter(|family| *family != ApiFamily::Streaming)?;
             Some(family.dead_session(call.headers()))
         }
         OldInstance::Redirects => {

@@ -2,6 +2,7 @@
 //! and asks it what it saw. Dropping the last clone stops it.
 
 mod consent;
+mod events;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};

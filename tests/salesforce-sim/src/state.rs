@@ -25,6 +25,7 @@ use tokio::sync::Semaphore;
 
 use crate::clock::{Clock, Millis};
 use crate::doors::Doors;
+use crate::events::Held;
 use crate::faults::Faults;
 use crate::ids::Ids;
 use crate::record::Record;
@@ -37,6 +38,7 @@ pub(crate) struct Shared {
     pub(crate) faults: Faults,
     pub(crate) counters: Counters,
     pub(crate) trickle: Arc<Semaphore>,
+    pub(crate) held: Held,
     pub(crate) doors: Doors,
 }
 
@@ -49,6 +51,7 @@ impl Shared {
             faults: Faults::default(),
             counters: Counters::default(),
             trickle: Arc::new(Semaphore::new(0)),
+            held: Held::default(),
             doors,
         }
     }

@@ -6,6 +6,7 @@ use super::World;
 use super::objects::Objects;
 use crate::bulk::Jobs;
 use crate::dead_session::ApiFamily;
+use crate::events::EventBus;
 use crate::ids;
 use crate::metadata::Metadata;
 
@@ -96,6 +97,8 @@ pub(crate) struct OrgRecord {
     /// Whether its users have to log in at its own host.
     pub(crate) my_domain_only: bool,
     pub(crate) api_requests: u64,
+    pub(crate) events: EventBus,
+    pub(crate) streaming: crate::streaming::Clients,
     pub(crate) objects: Objects,
     pub(crate) jobs: Jobs,
     pub(crate) jobs2: crate::rest::jobs::Jobs,
@@ -150,6 +153,8 @@ impl World {
             high_assurance: false,
             my_domain_only: false,
             api_requests: 0,
+            events: EventBus::default(),
+            streaming: crate::streaming::Clients::default(),
             objects: Objects::default(),
             jobs: Jobs::default(),
             jobs2: crate::rest::jobs::Jobs::default(),

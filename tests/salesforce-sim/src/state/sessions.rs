@@ -164,6 +164,11 @@ impl World {
         Admission::Live(Identity { org_id: session.org_id.clone(), user_id: session.user_id.clone() })
     }
 
+    /// Whether a request that was admitted would be so again; it counts as no activity.
+    pub(crate) fn still_admits(&self, now: Millis, org_id: &str, family: ApiFamily, token: &str) -> bool {
+        self.session_is_live(now, token) && !self.org(org_id).ip_restriction.covers(family)
+    }
+
     pub(crate) fn end_session(&mut self, token: &str) -> bool {
         self.sessions.remove(token).is_some()
     }

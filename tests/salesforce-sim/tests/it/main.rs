@@ -14,6 +14,7 @@ mod oauth;
 mod resources;
 mod sessions;
 mod soap;
+mod streaming;
 
 use salesforce_sim::{App, AppOptions, Org, OrgOptions, Simulator, Tokens, User};
 
