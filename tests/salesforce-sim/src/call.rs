@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, COOKIE, TRANSFER_ENCODING};
 use http::request::Parts;
-use http::{HeaderMap, Method};
+use http::{HeaderMap, Method, Version};
 use hyper::body::Incoming;
 use url::form_urlencoded;
 
@@ -47,9 +47,10 @@ impl Call {
             org: match &site {
                 Site::Login(_) => None,
                 Site::Org { org_id, .. } => Some(org_id),
+                Site::PubSub { org_id } => org_id.as_deref(),
             },
             method: &parts.method,
-            path_and_query: parts.uri.to_string(),
+            path_and_query: asked(&parts),
             headers: &parts.headers,
             access_token: any_token(&parts),
         };
@@ -65,6 +66,7 @@ impl Call {
         match &self.site {
             Site::Login(_) => None,
             Site::Org { org_id, .. } => Some(org_id),
+            Site::PubSub { org_id } => org_id.as_deref(),
         }
     }
 
@@ -171,10 +173,18 @@ pub(crate) fn parameter<'a>(form: &'a [u8], name: &str) -> Option<Cow<'a, str>> 
     form_urlencoded::parse(form).find(|(known, _)| known == name).map(|(_, value)| value)
 }
 
+/// What the request line asks for. HTTP/2 has none, and an authority beside every path.
+fn asked(parts: &Parts) -> String {
+    match parts.uri.path_and_query() {
+        Some(asked) if parts.version == Version::HTTP_2 => asked.to_string(),
+        _ => parts.uri.to_string(),
+    }
+}
+
 /// A token wherever a request carries one, for the record.
 fn any_token(parts: &Parts) -> Option<String> {
     let text = |name: &str| parts.headers.get(name)?.to_str().ok();
-    if let Some(token) = text("x-sfdc-session") {
+    if let Some(token) = text("x-sfdc-session").or_else(|| text("accesstoken")) {
         return Some(token.to_owned());
     }
     if let Some((scheme, token)) = text("authorization").and_then(|value| value.split_once(' '))

@@ -112,6 +112,7 @@ fn shown(request: &RecordedRequest) -> Value {
         "status": request.status,
         "dead": request.dead,
         "foreign_token": request.foreign_token,
+        "grpc_status": request.grpc_status,
     })
 }
 

@@ -26,6 +26,8 @@ pub enum ApiFamily {
     Identity,
     /// `/cometd`.
     Streaming,
+    /// `/eventbus.v1.PubSub`, at an address of its own.
+    PubSub,
 }
 
 impl ApiFamily {
@@ -66,6 +68,8 @@ impl ApiFamily {
                 }]);
                 Answer::json(StatusCode::OK, &refusal)
             }
+            // Told by trailers, which no answer of HTTP/1.1 has.
+            Self::PubSub => Answer::empty(StatusCode::UNAUTHORIZED),
         };
         answer.dead()
     }

@@ -15,6 +15,8 @@ pub(crate) enum Site {
     Login(OrgKind),
     /// The host of an org, or one it has moved away from.
     Org { org_id: String, door: u16 },
+    /// `api.pubsub.salesforce.com`, for all orgs; a call names its own.
+    PubSub { org_id: Option<String> },
 }
 
 pub(crate) struct Door {

@@ -14,9 +14,9 @@ use crate::ids;
 use crate::state::objects::Fields;
 
 pub(crate) use channel::Channel;
-pub(crate) use held::Held;
+pub(crate) use held::{Held, Listener};
 pub(crate) use publish::{answer, is_event};
-pub(crate) use schema::{Schema, Schemas};
+pub(crate) use schema::{FieldType, Schema, Schemas};
 
 /// How long events are kept: what Salesforce keeps platform events for.
 const KEPT: Millis = 72 * 60 * 60 * 1000;

@@ -5,6 +5,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
 
+pub mod eventbus;
 mod simulator;
 
 mod doors;
@@ -19,6 +20,7 @@ mod record;
 mod service;
 
 mod events;
+mod pubsub;
 mod streaming;
 
 mod approval;

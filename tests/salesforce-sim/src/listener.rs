@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::server::conn::http1;
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio_rustls::TlsAcceptor;
 
 use crate::doors::{Door, Site};
+use crate::pubsub::{self, Ending};
 use crate::service::serve;
 use crate::state::Shared;
 use crate::wire::Wire;
@@ -23,6 +24,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 struct Serving {
     shared: Arc<Shared>,
     tls: Option<TlsAcceptor>,
+    pubsub_tls: TlsAcceptor,
     stop: watch::Receiver<()>,
 }
 
@@ -31,9 +33,10 @@ pub(crate) async fn run(
     shared: Arc<Shared>,
     mut opened: mpsc::UnboundedReceiver<Door>,
     tls: Option<TlsAcceptor>,
+    pubsub_tls: TlsAcceptor,
     mut stop: watch::Receiver<()>,
 ) {
-    let serving = Serving { shared, tls, stop: stop.clone() };
+    let serving = Serving { shared, tls, pubsub_tls, stop: stop.clone() };
     loop {
         let door = tokio::select! {
             door = opened.recv() => door,
@@ -54,7 +57,12 @@ async fn accept(listener: TcpListener, site: Site, mut serving: Serving) {
         };
         match accepted {
             Ok((stream, _)) => {
-                tokio::spawn(connection(stream, site.clone(), serving.clone()));
+                let _ = stream.set_nodelay(true);
+                if let Site::PubSub { .. } = site {
+                    tokio::spawn(pubsub_connection(stream, serving.clone()));
+                } else {
+                    tokio::spawn(connection(stream, site.clone(), serving.clone()));
+                }
             }
             Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
         }
@@ -62,7 +70,6 @@ async fn accept(listener: TcpListener, site: Site, mut serving: Serving) {
 }
 
 async fn connection(stream: TcpStream, site: Site, mut serving: Serving) {
-    let _ = stream.set_nodelay(true);
     let wire = match &serving.tls {
         None => Wire::plain(stream),
         Some(tls) => match tls.accept(stream).await {
@@ -77,6 +84,25 @@ async fn connection(stream: TcpStream, site: Site, mut serving: Serving) {
     tokio::select! {
         // A broken connection is the peer's affair or a scripted fault.
         _ = served => {}
+        _ = serving.stop.changed() => {}
+    }
+}
+
+/// A connection of the Pub/Sub API: TLS and HTTP/2, or nothing.
+async fn pubsub_connection(stream: TcpStream, mut serving: Serving) {
+    let Ok(stream) = serving.pubsub_tls.accept(stream).await else { return };
+    if stream.get_ref().1.alpn_protocol() != Some(b"h2") {
+        return;
+    }
+    let wire = Wire::tls(stream);
+    let ending = Ending { reset: wire.reset_switch(), now: Arc::default() };
+    let shared = &serving.shared;
+    let service = service_fn(|request| pubsub::serve(Arc::clone(shared), request, ending.clone()));
+    let served = http2::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(wire), service);
+    tokio::select! {
+        // A broken connection is the peer's affair.
+        _ = served => {}
+        () = ending.now.notified() => {}
         _ = serving.stop.changed() => {}
     }
 }

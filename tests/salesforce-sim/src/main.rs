@@ -67,7 +67,8 @@ fn run(arguments: &Arguments) -> std::io::Result<()> {
             "url": sim.url(),
             "sandbox_url": sim.sandbox_url(),
             "control": format!("{}/__sim/", sim.url()),
-            "ca_pem": arguments.tls.then(|| sim.ca_pem()),
+            "pubsub_addr": sim.pubsub_addr().to_string(),
+            "ca_pem": sim.ca_pem(),
         });
         writeln!(std::io::stdout(), "{place}")?;
         std::io::stdout().flush()?;

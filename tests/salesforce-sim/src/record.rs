@@ -77,6 +77,7 @@ impl Record {
             status: None,
             dead: false,
             foreign_token: false,
+            grpc_status: None,
         });
         log.forget_oldest();
         drop(log);
@@ -219,6 +220,14 @@ impl Entry {
 
     pub(crate) fn foreign_token(&self) {
         self.change(|entry| entry.foreign_token = true);
+    }
+
+    /// A gRPC call has ended with this status.
+    pub(crate) fn ended(&self, grpc_status: u32, dead: bool) {
+        self.change(|entry| {
+            entry.grpc_status = Some(grpc_status);
+            entry.dead = dead;
+        });
     }
 
     pub(crate) fn again(&self) -> Entry {

@@ -23,7 +23,7 @@ use crate::state::grants::Tokens;
 use crate::state::objects::key_prefix;
 use crate::state::orgs::{OldInstance, OrgKind, OrgOptions, Restriction, User};
 use crate::state::{Counted, Shared};
-use crate::tls;
+use crate::tls::{self, Acceptors};
 
 const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
@@ -33,7 +33,8 @@ pub struct Simulator {
     shared: Arc<Shared>,
     addr: SocketAddr,
     sandbox: SocketAddr,
-    ca_pem: Option<Arc<str>>,
+    pubsub: SocketAddr,
+    ca_pem: Arc<str>,
     /// When the last sender is gone, everything stops.
     _stop: Arc<watch::Sender<()>>,
 }
@@ -112,19 +113,16 @@ impl Simulator {
     fn bound(addr: SocketAddr, with_tls: bool) -> io::Result<(Self, impl Future<Output = ()>)> {
         let (listener, addr) = Doors::bind_at(addr)?;
         let (sandbox_listener, sandbox) = Doors::bind()?;
-        let (acceptor, ca_pem) = if with_tls {
-            let (acceptor, pem) = tls::acceptor();
-            (Some(acceptor), Some(Arc::from(pem)))
-        } else {
-            (None, None)
-        };
+        let (pubsub_listener, pubsub) = Doors::bind()?;
+        let Acceptors { web, pubsub: pubsub_tls, ca_pem } = tls::acceptors();
         let (opened, to_serve) = mpsc::unbounded_channel();
         let (stop, stopped) = watch::channel(());
         let shared = Arc::new(Shared::new(Doors { scheme: if with_tls { "https" } else { "http" }, opened }));
         shared.doors.open(listener, Site::Login(OrgKind::Production));
         shared.doors.open(sandbox_listener, Site::Login(OrgKind::Sandbox));
-        let serving = listener::run(Arc::clone(&shared), to_serve, acceptor, stopped);
-        let simulator = Self { shared, addr, sandbox, ca_pem, _stop: Arc::new(stop) };
+        shared.doors.open(pubsub_listener, Site::PubSub { org_id: None });
+        let serving = listener::run(Arc::clone(&shared), to_serve, with_tls.then_some(web), pubsub_tls, stopped);
+        let simulator = Self { shared, addr, sandbox, pubsub, ca_pem: Arc::from(ca_pem), _stop: Arc::new(stop) };
         Ok((simulator, serving))
     }
 
@@ -146,13 +144,16 @@ impl Simulator {
         format!("{}://{}", self.shared.doors.scheme, self.sandbox)
     }
 
-    /// The certificate of the authority behind https, as PEM.
-    ///
-    /// # Panics
-    /// When the simulator speaks plain http.
+    /// The address of the Pub/Sub API for all orgs. It speaks TLS even if the simulator speaks plain http otherwise.
+    #[must_use]
+    pub fn pubsub_addr(&self) -> SocketAddr {
+        self.pubsub
+    }
+
+    /// The certificate of the authority behind https and the Pub/Sub API, as PEM.
     #[must_use]
     pub fn ca_pem(&self) -> &str {
-        self.ca_pem.as_deref().expect("started with Simulator::start_tls")
+        &self.ca_pem
     }
 
     /// Registers an app.

@@ -10,12 +10,20 @@ use tokio_rustls::TlsAcceptor;
 /// The host names and addresses that the certificate is good for.
 const NAMES: [&str; 2] = ["127.0.0.1", "localhost"];
 
-/// The acceptor, and the authority's certificate as PEM.
-pub(crate) fn acceptor() -> (TlsAcceptor, String) {
+/// One certificate, for web and Pub/Sub API.
+pub(crate) struct Acceptors {
+    pub(crate) web: TlsAcceptor,
+    /// Speaks HTTP/2.
+    pub(crate) pubsub: TlsAcceptor,
+    /// The authority's certificate as PEM.
+    pub(crate) ca_pem: String,
+}
+
+pub(crate) fn acceptors() -> Acceptors {
     made().expect("a certificate with fixed, valid contents can be made")
 }
 
-fn made() -> Result<(TlsAcceptor, String), Box<dyn std::error::Error>> {
+fn made() -> Result<Acceptors, Box<dyn std::error::Error>> {
     let mut authority = CertificateParams::default();
     authority.distinguished_name.push(DnType::CommonName, "Salesforce simulator root");
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -29,10 +37,14 @@ fn made() -> Result<(TlsAcceptor, String), Box<dyn std::error::Error>> {
 
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let mut config = ServerConfig::builder_with_provider(provider)
+    let config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
         .with_single_cert(vec![leaf.der().clone()], key)?;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok((TlsAcceptor::from(Arc::new(config)), root.pem()))
+    let speaking = |protocol: &[u8]| {
+        let mut config = config.clone();
+        config.alpn_protocols = vec![protocol.to_vec()];
+        TlsAcceptor::from(Arc::new(config))
+    };
+    Ok(Acceptors { web: speaking(b"http/1.1"), pubsub: speaking(b"h2"), ca_pem: root.pem() })
 }

@@ -28,7 +28,7 @@ pub(super) fn events(shared: &Shared, name: &str, body: &[u8]) -> Option<Result<
         "events" => parsed(body).and_then(|new: NewEvents| {
             known_org(&shared.world(), &new.org_id)?;
             let channel = Channel::parse(&new.channel).ok_or_else(|| missing("channel"))?;
-            let publish = |fields| shared.publish(&new.org_id, &channel, None, fields).replay_id;
+            let publish = |fields| shared.publish(&new.org_id, &channel, None, None, fields).replay_id;
             let replay_ids: Vec<u64> = new.events.into_iter().map(publish).collect();
             Ok(json!({ "replay_ids": replay_ids }))
         }),

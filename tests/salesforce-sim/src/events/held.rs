@@ -57,13 +57,11 @@ impl Held {
         self.poll.store(millis(longest), Ordering::Relaxed);
     }
 
-    #[expect(dead_code, reason = "for the Pub/Sub API")]
     /// After how long without an event a subscriber of the Pub/Sub API hears that it is not forgotten.
     pub(crate) fn keep_alive(&self) -> Duration {
         Duration::from_millis(self.keep_alive.load(Ordering::Relaxed))
     }
 
-    #[expect(dead_code, reason = "for the Pub/Sub API")]
     pub(crate) fn set_keep_alive(&self, after: Duration) {
         self.keep_alive.store(millis(after), Ordering::Relaxed);
     }

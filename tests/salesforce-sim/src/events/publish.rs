@@ -17,11 +17,19 @@ use crate::stop::Stop;
 const AUTOMATED_PROCESS: &str = "005000000000000AAA";
 
 impl Shared {
-    /// Publishes in the name of a user, or of the org's own automation.
-    pub(crate) fn publish(&self, org_id: &str, channel: &Channel, user_id: Option<&str>, fields: Fields) -> Arc<Event> {
+    /// Publishes in the name of a user, or of the org's own automation. An event without a name is given one.
+    pub(crate) fn publish(
+        &self,
+        org_id: &str,
+        channel: &Channel,
+        user_id: Option<&str>,
+        uuid: Option<String>,
+        fields: Fields,
+    ) -> Arc<Event> {
         let now = self.now();
         let created_by = user_id.unwrap_or(AUTOMATED_PROCESS);
-        let event = self.world().org_mut(org_id).events.publish(now, channel, created_by, ids::uuid(), fields);
+        let uuid = uuid.unwrap_or_else(ids::uuid);
+        let event = self.world().org_mut(org_id).events.publish(now, channel, created_by, uuid, fields);
         self.held.wake();
         event
     }
@@ -38,7 +46,7 @@ pub(crate) fn answer(request: &Admitted<'_>, object: &str, fields: Fields) -> Re
     let prefix = key_prefix(object).ok_or_else(|| request.not_found())?;
     let shared = &request.call.shared;
     let id = shared.world().ids.next(prefix);
-    let event = shared.publish(request.org_id, &channel, Some(&request.user.user_id), fields);
+    let event = shared.publish(request.org_id, &channel, Some(&request.user.user_id), None, fields);
     let enqueued = json!({"statusCode": "OPERATION_ENQUEUED", "message": event.uuid, "fields": []});
     Ok(Answer::json(StatusCode::CREATED, &json!({"id": id, "success": true, "errors": [enqueued]})))
 }

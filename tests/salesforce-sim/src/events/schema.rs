@@ -23,7 +23,6 @@ pub(crate) enum FieldType {
 #[derive(Debug)]
 pub(crate) struct Schema {
     pub(crate) id: String,
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the Pub/Sub API"))]
     /// Avro in JSON.
     pub(crate) json: String,
     /// The fields beyond `CreatedDate` and `CreatedById`, in the order of the schema.
@@ -36,7 +35,6 @@ pub(crate) struct Schemas {
     by_id: HashMap<String, Arc<Schema>>,
 }
 
-#[cfg_attr(not(test), expect(dead_code, reason = "for the Pub/Sub API"))]
 impl Schemas {
     pub(crate) fn by_id(&self, id: &str) -> Option<&Arc<Schema>> {
         self.by_id.get(id)

@@ -8,7 +8,8 @@ use http::{HeaderMap, Method};
 pub struct RecordedRequest {
     /// Counts from 0 over the simulator's life, in order of arrival.
     pub number: u64,
-    /// The 18-character id of the org whose listener was reached; `None` on the login host.
+    /// The 18-character id of the org whose listener was reached, or whom a call of the Pub/Sub API names; `None` on the
+    /// login host.
     pub org: Option<String>,
     /// The method.
     pub method: Method,
@@ -32,6 +33,8 @@ pub struct RecordedRequest {
     pub dead: bool,
     /// Whether the token presented belongs to another org than the one it was sent to.
     pub foreign_token: bool,
+    /// The status that a gRPC call has ended with.
+    pub grpc_status: Option<u32>,
 }
 
 impl RecordedRequest {

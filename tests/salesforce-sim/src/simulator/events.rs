@@ -15,7 +15,7 @@ impl Simulator {
     /// # Panics
     /// When `fields` is no object, or `channel` none that an org has.
     pub fn publish(&self, org: &Org, channel: &str, fields: Value) -> u64 {
-        self.shared.publish(org.org_id(), &known(channel), None, object(fields)).replay_id
+        self.shared.publish(org.org_id(), &known(channel), None, None, object(fields)).replay_id
     }
 
     /// Holds long polls of the streaming API for this long at most, in real time; 110 seconds otherwise. The advice
@@ -24,7 +24,13 @@ impl Simulator {
         self.shared.held.set_poll(longest);
     }
 
-    /// Breaks the connection of every long poll that is held.
+    /// Tells subscribers of the Pub/Sub API after this long without an event that there is none, in real time; after
+    /// 270 seconds otherwise.
+    pub fn keep_alive_after(&self, silence: Duration) {
+        self.shared.held.set_keep_alive(silence);
+    }
+
+    /// Breaks the connection of every long poll that is held, and resets every stream of the Pub/Sub API.
     pub fn cut_streams(&self) {
         self.shared.held.cut();
     }

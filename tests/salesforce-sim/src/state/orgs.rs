@@ -172,6 +172,18 @@ impl World {
         self.orgs.get_mut(org_id).expect("orgs are never removed")
     }
 
+    /// The 18-character id of an org that is named by either form of it.
+    pub(crate) fn org_by_any_id(&self, id: &str) -> Option<String> {
+        let whole = matches!(id.len(), 15 | 18);
+        self.orgs.keys().find(|known| whole && ids::same(known, id)).cloned()
+    }
+
+    /// Whether a URL is that of the org's API, by address or by My Domain.
+    pub(crate) fn is_instance(&self, org_id: &str, url: &str) -> bool {
+        let org = self.org(org_id);
+        url == org.instance_url || url.strip_prefix("https://") == Some(&org.my_domain())
+    }
+
     pub(crate) fn create_user(&mut self, org_id: &str, username: &str) -> User {
         let user_id = self.ids.next("005");
         let user = User {

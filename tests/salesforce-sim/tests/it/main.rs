@@ -11,6 +11,7 @@ mod control;
 mod devices;
 mod faulty;
 mod oauth;
+mod pubsub;
 mod resources;
 mod sessions;
 mod soap;
