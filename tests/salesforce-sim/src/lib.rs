@@ -2,6 +2,20 @@
 //! rotating refresh tokens, sessions that time out, and the REST, Bulk 1, identity and event APIs. Tests create
 //! what they need with [`Simulator`], break it with [`Fault`]s, and ask the record what arrived.
 //! It knows nothing of the proxy that it is there to test.
+//!
+//! Events are published with [`Simulator::publish`], by creating a record of `Order__e` over REST, or over the
+//! Pub/Sub API, and kept for 72 hours of the simulator's clock. They are read in two ways:
+//!
+//! - The streaming API, Bayeux at `/cometd/NN.0` of each org: polls held for up to 110 seconds (see
+//!   [`Simulator::hold_polls`]), replay, batches, client ids that are good only with the cookies of their handshake.
+//!   The cookies are those of the real service, so a client that refuses cookies of `.salesforce.com` from a loopback
+//!   address has to reach an org by the name that [`Org::my_domain`] tells.
+//! - The Pub/Sub API at [`Simulator::pubsub_addr`], gRPC over TLS by the authority of [`Simulator::ca_pem`]:
+//!   `GetTopic`, `GetSchema`, `Publish`, `PublishStream` and `Subscribe`, with the messages of [`eventbus`]. The
+//!   effects that strike its calls are `Delay`, `Hold`, `HoldAnswer`, `DropBeforeProcessing`, `ConnectionReset`,
+//!   `LoseResponse`, `Status`, and `EarlyAnswer`, which says that the session is dead.
+//!
+//! Held polls and running streams end as soon as their session does; [`Simulator::cut_streams`] breaks them.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
 

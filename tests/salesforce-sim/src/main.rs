@@ -15,6 +15,19 @@ const USAGE: &str = "usage: salesforce-sim [--listen ADDR:PORT] [--tls]
             each org gets a free loopback port of its own
   --tls     speak https with a certificate made for this run; the line
             printed at the start holds the authority's certificate
+
+The Pub/Sub API has a free loopback port of its own, pubsub_addr in that
+line, and speaks TLS with or without --tls. Of the control API, below
+/__sim/, these are about events:
+
+  POST events       {\"org_id\", \"channel\", \"events\": [{...}, ...]}
+                    publishes on /event/NAME__e or /topic/NAME
+  POST event-types  {\"org_id\", \"channel\", \"example\": {...}}
+                    gives an event the fields of the example
+  POST streams      {\"poll\": SECONDS, \"keep_alive\": SECONDS}
+                    how long polls are held (110), and after how long
+                    without an event a subscriber hears of it (270)
+  POST streams/cut  breaks held polls and running streams
 ";
 /// The exit code for a wrong command line (EX_USAGE).
 const WRONG_USAGE: u8 = 64;
@@ -25,6 +38,10 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
+    if std::env::args().skip(1).any(|argument| argument == "--help") {
+        let _ = write!(std::io::stdout(), "{USAGE}");
+        return ExitCode::SUCCESS;
+    }
     let arguments = match parse(std::env::args().skip(1)) {
         Ok(arguments) => arguments,
         Err(problem) => {

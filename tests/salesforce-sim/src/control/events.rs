@@ -1,9 +1,12 @@
-//! The control calls about events: publish some, say what fields they have.
+//! The control calls about events: publish some, say what fields they have, and how those who wait for them fare.
+
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Refusal, known_org, missing, parsed};
+use crate::clock::optional_seconds;
 use crate::events::Channel;
 use crate::state::Shared;
 use crate::state::objects::Fields;
@@ -20,6 +23,15 @@ struct Definition {
     org_id: String,
     channel: String,
     example: Fields,
+}
+
+/// For how long in real time answers are held; what is left out stays.
+#[derive(Deserialize)]
+struct Patience {
+    #[serde(default, deserialize_with = "optional_seconds")]
+    poll: Option<Duration>,
+    #[serde(default, deserialize_with = "optional_seconds")]
+    keep_alive: Option<Duration>,
 }
 
 /// The calls about events; `None` for another name.
@@ -40,6 +52,16 @@ pub(super) fn events(shared: &Shared, name: &str, body: &[u8]) -> Option<Result<
             world.org_mut(&new.org_id).events.schemas.grown(name, &new.example);
             Ok(json!({}))
         }),
+        "streams" => parsed(body).map(|patience: Patience| {
+            let Patience { poll, keep_alive } = patience;
+            poll.inspect(|longest| shared.held.set_poll(*longest));
+            keep_alive.inspect(|silence| shared.held.set_keep_alive(*silence));
+            json!({})
+        }),
+        "streams/cut" => {
+            shared.held.cut();
+            Ok(json!({}))
+        }
         _ => return None,
     })
 }

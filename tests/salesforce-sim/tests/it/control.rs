@@ -123,3 +123,29 @@ fn a_simulator_on_its_own_thread_answers_while_the_caller_blocks() {
     let kept = sim.requests();
     assert_eq!((kept.len(), kept[0].number), (1, 1));
 }
+
+#[tokio::test]
+async fn a_process_of_its_own_says_where_its_pubsub_api_is_and_serves_events() {
+    let mut process = Command::new(env!("CARGO_BIN_EXE_salesforce-sim")).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let place: Value = serde_json::from_str(&line).unwrap();
+    let url = place["url"].as_str().unwrap();
+    assert!(TcpStream::connect(place["pubsub_addr"].as_str().unwrap()).await.is_ok());
+    assert!(CertificateDer::from_pem_slice(place["ca_pem"].as_str().unwrap().as_bytes()).is_ok());
+
+    let org = control(url, "orgs", json!({})).await;
+    let about = |of: Value| {
+        let mut body = json!({"org_id": org["org_id"], "channel": "/event/Order__e"});
+        body.as_object_mut().unwrap().extend(of.as_object().unwrap().clone());
+        body
+    };
+    control(url, "event-types", about(json!({"example": {"Number__c": "1"}}))).await;
+    let published = control(url, "events", about(json!({"events": [{"Number__c": "1"}, {}]}))).await;
+    let ids: Vec<u64> = serde_json::from_value(published["replay_ids"].clone()).unwrap();
+    assert!(ids[0] < ids[1]);
+    control(url, "streams", json!({"poll": 0.5, "keep_alive": 1})).await;
+    control(url, "streams/cut", json!({})).await;
+    process.kill().unwrap();
+    process.wait().unwrap();
+}
