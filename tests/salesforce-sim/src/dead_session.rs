@@ -140,5 +140,9 @@ mod tests {
         assert!(json.contains(r#""exceptionCode":"InvalidSessionId""#));
 
         assert_eq!(said(ApiFamily::Identity, None), (403, "Bad_OAuth_Token".to_owned()));
+
+        let (status, message) = said(ApiFamily::Streaming, None);
+        assert_eq!(status, 200);
+        assert!(message.contains(r#""error":"401::Authentication invalid""#));
     }
 }

@@ -83,9 +83,11 @@ impl EventBus {
 
     /// The events of a channel after a place, oldest first, without asking whether the place is kept.
     pub(crate) fn after(&self, now: Millis, channel: &Channel, replay_id: u64) -> Vec<Arc<Event>> {
-        let places = self.channels.get(channel).into_iter().flatten();
-        let young = places.filter(|place| place.is_kept(now) && place.replay_id > replay_id);
-        young.filter_map(|place| place.event.clone()).collect()
+        let Some(places) = self.channels.get(channel) else {
+            return Vec::new();
+        };
+        let read = places.partition_point(|place| place.replay_id <= replay_id || !place.is_kept(now));
+        places.range(read..).filter_map(|place| place.event.clone()).collect()
     }
 
     /// The end of a channel: what comes after it is published later than now.
@@ -100,8 +102,8 @@ impl EventBus {
 
     /// A place to read on from, which the bus must have told and still keep.
     pub(crate) fn place(&mut self, now: Millis, channel: &Channel, replay_id: u64) -> Result<u64, UnknownPlace> {
-        let known = self.kept(now, channel).iter().any(|place| place.replay_id == replay_id);
-        known.then_some(replay_id).ok_or(UnknownPlace)
+        let known = self.kept(now, channel).binary_search_by_key(&replay_id, |place| place.replay_id);
+        known.map(|_| replay_id).map_err(|_| UnknownPlace)
     }
 
     /// Replay ids grow by gaps, as they do where other orgs' events lie between.

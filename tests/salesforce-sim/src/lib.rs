@@ -15,7 +15,8 @@
 //!   effects that strike its calls are `Delay`, `Hold`, `HoldAnswer`, `DropBeforeProcessing`, `ConnectionReset`,
 //!   `LoseResponse`, `Status`, and `EarlyAnswer`, which says that the session is dead.
 //!
-//! Held polls and running streams end as soon as their session does; [`Simulator::cut_streams`] breaks them.
+//! Held polls and running streams end as soon as their session does; [`Simulator::cut_streams`] breaks them, and
+//! [`Simulator::drain_pubsub`] makes their connections take no more calls.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
 

@@ -99,10 +99,15 @@ async fn pubsub_connection(stream: TcpStream, mut serving: Serving) {
     let shared = &serving.shared;
     let service = service_fn(|request| pubsub::serve(Arc::clone(shared), request, ending.clone()));
     let served = http2::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(wire), service);
-    tokio::select! {
-        // A broken connection is the peer's affair.
-        _ = served => {}
-        () = ending.now.notified() => {}
-        _ = serving.stop.changed() => {}
+    tokio::pin!(served);
+    let mut drains = shared.held.drains();
+    loop {
+        tokio::select! {
+            // A broken connection is the peer's affair.
+            _ = served.as_mut() => return,
+            _ = drains.changed() => served.as_mut().graceful_shutdown(),
+            () = ending.now.notified() => return,
+            _ = serving.stop.changed() => return,
+        }
     }
 }

@@ -27,6 +27,8 @@ line, and speaks TLS with or without --tls. Of the control API, below
   POST streams      {\"poll\": SECONDS, \"keep_alive\": SECONDS}
                     how long polls are held (110), and after how long
                     without an event a subscriber hears of it (270)
+  POST streams/drain
+                    lets connections of the Pub/Sub API take no more calls
   POST streams/cut  breaks held polls and running streams
 ";
 /// The exit code for a wrong command line (EX_USAGE).

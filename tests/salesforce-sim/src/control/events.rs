@@ -58,6 +58,10 @@ pub(super) fn events(shared: &Shared, name: &str, body: &[u8]) -> Option<Result<
             keep_alive.inspect(|silence| shared.held.set_keep_alive(*silence));
             json!({})
         }),
+        "streams/drain" => {
+            shared.held.drain();
+            Ok(json!({}))
+        }
         "streams/cut" => {
             shared.held.cut();
             Ok(json!({}))

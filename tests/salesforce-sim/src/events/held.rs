@@ -16,6 +16,8 @@ pub(crate) struct Held {
     cuts: watch::Sender<u64>,
     poll: AtomicU64,
     keep_alive: AtomicU64,
+    /// Sent anew when connections of the Pub/Sub API are to take no more calls.
+    drains: watch::Sender<()>,
 }
 
 /// One who waits.
@@ -26,7 +28,12 @@ pub(crate) struct Listener {
 
 impl Default for Held {
     fn default() -> Self {
-        Self { cuts: watch::Sender::new(0), poll: AtomicU64::new(110_000), keep_alive: AtomicU64::new(270_000) }
+        Self {
+            cuts: watch::Sender::new(0),
+            poll: AtomicU64::new(110_000),
+            keep_alive: AtomicU64::new(270_000),
+            drains: watch::Sender::new(()),
+        }
     }
 }
 
@@ -39,6 +46,16 @@ impl Held {
     /// Breaks whatever is held.
     pub(crate) fn cut(&self) {
         self.cuts.send_modify(|cuts| *cuts += 1);
+    }
+
+    /// Lets every connection of the Pub/Sub API take no more calls.
+    pub(crate) fn drain(&self) {
+        self.drains.send_replace(());
+    }
+
+    /// Changes with each [`Held::drain`].
+    pub(crate) fn drains(&self) -> watch::Receiver<()> {
+        self.drains.subscribe()
     }
 
     /// Misses nothing from now on.

@@ -30,6 +30,11 @@ impl Simulator {
         self.shared.held.set_keep_alive(silence);
     }
 
+    /// Lets every connection of the Pub/Sub API that is open take no more calls (GOAWAY). Those that run go on.
+    pub fn drain_pubsub(&self) {
+        self.shared.held.drain();
+    }
+
     /// Breaks the connection of every long poll that is held, and resets every stream of the Pub/Sub API.
     pub fn cut_streams(&self) {
         self.shared.held.cut();

@@ -145,6 +145,7 @@ async fn a_process_of_its_own_says_where_its_pubsub_api_is_and_serves_events() {
     let ids: Vec<u64> = serde_json::from_value(published["replay_ids"].clone()).unwrap();
     assert!(ids[0] < ids[1]);
     control(url, "streams", json!({"poll": 0.5, "keep_alive": 1})).await;
+    control(url, "streams/drain", json!({})).await;
     control(url, "streams/cut", json!({})).await;
     process.kill().unwrap();
     process.wait().unwrap();

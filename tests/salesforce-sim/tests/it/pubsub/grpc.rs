@@ -1,4 +1,4 @@
-//! A gRPC client, one connection a call.
+//! A gRPC client, one connection a call unless it is told otherwise.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -47,7 +47,8 @@ struct Answer {
     received: BytesMut,
 }
 
-struct Requests(mpsc::Receiver<Bytes>);
+/// The messages of a caller.
+pub(super) struct Requests(mpsc::Receiver<Bytes>);
 
 impl Body for Requests {
     type Data = Bytes;
@@ -82,9 +83,23 @@ impl Client {
 
     /// A call of many, of which one is sent at once.
     pub(super) async fn open(&self, method: &str, first: &impl Message) -> Result<Stream, Failure> {
+        self.open_on(&mut self.connection().await, method, first).await
+    }
+
+    pub(super) async fn connection(&self) -> http2::SendRequest<Requests> {
         let stream = tls(&self.sim, &["h2"]).await.unwrap();
-        let (mut sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+        let (sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
         tokio::spawn(connection);
+        sender
+    }
+
+    /// As [`Client::open`], on a connection that is there.
+    pub(super) async fn open_on(
+        &self,
+        connection: &mut http2::SendRequest<Requests>,
+        method: &str,
+        first: &impl Message,
+    ) -> Result<Stream, Failure> {
         let mut request = Request::builder()
             .method("POST")
             .uri(format!("https://{}/{SERVICE}/{method}", self.sim.pubsub_addr()))
@@ -95,7 +110,7 @@ impl Client {
         }
         let (requests, body) = mpsc::channel(8);
         requests.send(framed(first)).await.unwrap();
-        let answered = sender.send_request(request.body(Requests(body)).unwrap()).await;
+        let answered = connection.send_request(request.body(Requests(body)).unwrap()).await;
         let (head, body) = answered.map_err(|_| Failure::broken())?.into_parts();
         assert_eq!(head.status, 200);
         Ok(Stream { requests, answer: Answer { head: head.headers, body, received: BytesMut::new() } })

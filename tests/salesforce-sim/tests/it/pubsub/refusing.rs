@@ -152,6 +152,26 @@ async fn faults_strike_calls_and_running_streams() {
 }
 
 #[tokio::test]
+async fn a_connection_that_is_drained_serves_its_calls_to_their_end_and_takes_no_more() {
+    let world = World::with_orders().await;
+    let client = Client::of(&world);
+    let mut connection = client.connection().await;
+    let latest = fetch(ReplayPreset::Earliest, &[], 9);
+    let mut stream = client.open_on(&mut connection, "Subscribe", &latest).await.unwrap();
+    world.sim.drain_pubsub();
+    let refused = async {
+        while client.open_on(&mut connection, "Subscribe", &latest).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), refused).await.unwrap();
+    world.publish(1..=1);
+    assert_eq!(stream.next::<FetchResponse>().await.unwrap().events.len(), 1);
+    assert_eq!(stream.end().await, Ok(()));
+    assert!(topic(&client).await.is_ok());
+}
+
+#[tokio::test]
 async fn whoever_does_not_offer_http_2_is_not_served() {
     let world = World::with_orders().await;
     assert!(tls(&world.sim, &["h2"]).await.is_ok());
