@@ -3,6 +3,7 @@
 //! in the trailers with Salesforce's own code beside it; a stream ends with one as soon as its session is dead.
 
 mod avro;
+mod faulty;
 mod framing;
 mod publish;
 mod reply;
@@ -15,30 +16,23 @@ use std::sync::Arc;
 use http::header::CONTENT_TYPE;
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
-use tokio::sync::Notify;
 
 use crate::call::Call;
 use crate::clock::Millis;
 use crate::dead_session::ApiFamily;
 use crate::doors::Site;
 use crate::eventbus::{Message, SERVICE};
-use crate::faults::Effect;
 use crate::ids;
 use crate::service::Cut;
 use crate::state::sessions::Admission;
 use crate::state::{Shared, World};
 use crate::upload::Upload;
-use crate::wire::ResetSwitch;
+use faulty::Left;
 use framing::Messages;
 use reply::Reply;
 use status::{End, Status};
 
-/// How a connection of this API is ended by a fault.
-#[derive(Clone)]
-pub(crate) struct Ending {
-    pub(crate) reset: ResetSwitch,
-    pub(crate) now: Arc<Notify>,
-}
+pub(crate) use faulty::Ending;
 
 /// A call whose caller is known.
 struct Rpc {
@@ -59,9 +53,9 @@ pub(crate) async fn serve(
     let tenant = parts.headers.get("tenantid").and_then(|id| id.to_str().ok());
     let org_id = tenant.and_then(|tenant| shared.world().org_by_any_id(tenant));
     let (mut call, upload) = Call::arrived(shared, Site::PubSub { org_id }, parts, incoming);
-    let is_lost = match before(&call, &ending).await? {
-        Fate::Processed { is_lost } => is_lost,
-        Fate::Answered(response) => return Ok(response),
+    let is_lost = match faulty::before(&call, &ending).await? {
+        Left::Processed { is_lost } => is_lost,
+        Left::Answered(response) => return Ok(response),
     };
     let held = call.fault.take();
     let response = processed(call, upload).await;
@@ -75,34 +69,6 @@ pub(crate) async fn serve(
 enum Streamed {
     Publish,
     Subscribe,
-}
-
-/// What a fault leaves of a call.
-enum Fate {
-    Processed { is_lost: bool },
-    Answered(Response<Reply>),
-}
-
-async fn before(call: &Call, ending: &Ending) -> Result<Fate, Cut> {
-    let Some(fault) = &call.fault else {
-        return Ok(Fate::Processed { is_lost: false });
-    };
-    fault.before_processing().await;
-    match &fault.effect {
-        Effect::DropBeforeProcessing => Err(Cut),
-        Effect::ConnectionReset => {
-            ending.reset.arm();
-            ending.now.notify_one();
-            Err(Cut)
-        }
-        Effect::EarlyAnswer => Ok(Fate::Answered(refused(call, &Status::unauthenticated(), &ids::uuid()))),
-        Effect::Status(code, body) => {
-            let code = StatusCode::from_u16(*code).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
-            call.entry.answered(code.as_u16(), false);
-            Ok(Fate::Answered(reply::plain(code, body.clone())))
-        }
-        effect => Ok(Fate::Processed { is_lost: matches!(effect, Effect::LoseResponse) }),
-    }
 }
 
 async fn processed(call: Call, upload: Upload) -> Response<Reply> {
