@@ -15,7 +15,7 @@ use crate::state::objects::Fields;
 
 pub(crate) use channel::Channel;
 pub(crate) use held::{Held, Listener};
-pub(crate) use publish::{answer, is_event};
+pub(crate) use publish::{KEY_PREFIX, answer, is_event};
 pub(crate) use schema::{FieldType, Schema, Schemas};
 
 /// How long events are kept: what Salesforce keeps platform events for.
@@ -27,6 +27,8 @@ pub(crate) struct Event {
     pub(crate) channel: Channel,
     pub(crate) replay_id: u64,
     pub(crate) uuid: String,
+    /// What its creation as a record is answered with.
+    pub(crate) record_id: String,
     pub(crate) created: Millis,
     pub(crate) created_by: String,
     pub(crate) fields: Fields,
@@ -64,13 +66,14 @@ impl EventBus {
         now: Millis,
         channel: &Channel,
         created_by: &str,
-        uuid: String,
+        (uuid, record_id): (String, String),
         fields: Fields,
     ) -> Arc<Event> {
         let event = Arc::new(Event {
             channel: channel.clone(),
             replay_id: self.next(),
             uuid,
+            record_id,
             created: now,
             created_by: created_by.to_owned(),
             schema: channel.event_type().map(|name| self.schemas.grown(name, &fields)),
@@ -132,7 +135,7 @@ mod tests {
     use super::*;
 
     fn published(bus: &mut EventBus, now: Millis, channel: &Channel) -> u64 {
-        bus.publish(now, channel, "005", String::new(), Fields::new()).replay_id
+        bus.publish(now, channel, "005", Default::default(), Fields::new()).replay_id
     }
 
     #[test]

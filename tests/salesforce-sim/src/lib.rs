@@ -1,10 +1,10 @@
 //! A simulated Salesforce, as strict as the real one as far as it goes: apps, orgs, users, OAuth with
-//! rotating refresh tokens, sessions that time out, and the REST, Bulk 1, identity and event APIs. Tests create
+//! rotating refresh tokens, sessions that time out, and the REST, SOAP, Bulk, identity and event APIs. Tests create
 //! what they need with [`Simulator`], break it with [`Fault`]s, and ask the record what arrived.
 //! It knows nothing of the proxy that it is there to test.
 //!
-//! Events are published with [`Simulator::publish`], by creating a record of `Order__e` over REST, or over the
-//! Pub/Sub API, and kept for 72 hours of the simulator's clock. They are read in two ways:
+//! Events are published with [`Simulator::publish`], by creating a record of `Order__e` over any data API, or
+//! over the Pub/Sub API, and kept for 72 hours of the simulator's clock. They are read in two ways:
 //!
 //! - The streaming API, Bayeux at `/cometd/NN.0` of each org: polls held for up to 110 seconds (see
 //!   [`Simulator::hold_polls`]), replay, batches, client ids that are good only with the cookies of their handshake.

@@ -33,7 +33,7 @@ use crate::record::Record;
 /// What all listeners and the handle given to tests share.
 pub(crate) struct Shared {
     world: Mutex<World>,
-    pub(crate) clock: Clock,
+    pub(crate) clock: Arc<Clock>,
     pub(crate) record: Arc<Record>,
     pub(crate) faults: Faults,
     pub(crate) counters: Counters,
@@ -44,9 +44,10 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(doors: Doors) -> Self {
+        let clock = Arc::<Clock>::default();
         Self {
-            world: Mutex::default(),
-            clock: Clock::default(),
+            world: Mutex::new(World { clock: Arc::clone(&clock), ..World::default() }),
+            clock,
             record: Arc::default(),
             faults: Faults::default(),
             counters: Counters::default(),
@@ -68,6 +69,8 @@ impl Shared {
 /// Apps, orgs, users and everything issued to them.
 #[derive(Default)]
 pub(crate) struct World {
+    /// The same as [`Shared::clock`].
+    pub(crate) clock: Arc<Clock>,
     pub(crate) ids: Ids,
     pub(crate) apps: HashMap<String, apps::AppRecord>,
     pub(crate) orgs: HashMap<String, orgs::OrgRecord>,

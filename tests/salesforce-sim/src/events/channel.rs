@@ -22,6 +22,11 @@ impl Channel {
         }
     }
 
+    /// The channel on which the records of an object are published, if they are.
+    pub(crate) fn of(object: &str) -> Option<Self> {
+        Self::parse(&format!("/event/{object}"))
+    }
+
     /// The API name of a platform event.
     pub(crate) fn event_type(&self) -> Option<&str> {
         match self {

@@ -53,8 +53,8 @@ fn without_body(request: &Admitted<'_>, version: &str, below: &[&str]) -> Result
 
 /// Stores a new record, and answers 201 with its absolute address; publishes what is an event.
 pub(crate) fn create(request: &Admitted<'_>, version: &str, object: &str, fields: Fields) -> Result<Answer, Stop> {
-    if crate::events::is_event(object) {
-        return crate::events::answer(request, object, fields);
+    if let Some(channel) = crate::events::Channel::of(object) {
+        return Ok(crate::events::answer(request, &channel, fields));
     }
     let id = insert(request, object, fields)?;
     Ok(created(request, version, object, &id))

@@ -127,7 +127,7 @@ pub(crate) fn key_prefix(object: &str) -> Option<&'static str> {
         "TraceFlag" => "7tf",
         "DebugLevel" => "7dl",
         custom if custom.ends_with("__c") => "a00",
-        event if crate::events::is_event(event) => "e00",
+        event if crate::events::is_event(event) => crate::events::KEY_PREFIX,
         _ => return None,
     })
 }

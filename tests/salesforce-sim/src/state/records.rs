@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::World;
 use super::objects::{Fields, Objects, key_prefix};
 use super::sessions::Identity;
+use crate::events::Channel;
 use crate::rest::soql::Query;
 
 /// Why a row was not done, as all APIs say it.
@@ -33,7 +34,7 @@ pub(crate) struct Upserted {
 }
 
 impl World {
-    /// Stores a new record and returns its id.
+    /// Stores a new record and returns its id; an event is published instead.
     pub(crate) fn create_record(
         &mut self,
         user: &Identity,
@@ -43,6 +44,10 @@ impl World {
         let prefix = key_prefix(object).ok_or_else(|| unknown_object(object))?;
         if fields.get("Id").is_some_and(|id| !id.is_null()) {
             return Err(RowError::new("INVALID_FIELD_FOR_INSERT_UPDATE", "cannot specify Id in an insert call"));
+        }
+        if let Some(channel) = Channel::of(object) {
+            let event = self.publish(&user.org_id, &channel, Some(&user.user_id), None, fields);
+            return Ok(event.record_id.clone());
         }
         let required = match object {
             "Account" => Some("Name"),

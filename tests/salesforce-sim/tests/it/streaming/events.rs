@@ -146,3 +146,29 @@ async fn whoever_unsubscribes_gets_no_more() {
     let answer = client.connect().await;
     assert_eq!((answer.len(), &answer[0]["channel"]), (2, &json!("/topic/Accounts")));
 }
+
+#[tokio::test]
+async fn an_event_created_over_soap_or_bulk_is_published_too() {
+    let world = World::new(AppOptions::default()).await;
+    let mut client = Bayeux::connected(&world).await;
+    client.subscribe(ORDERS, -1).await;
+    let (url, token) = (world.org.instance_url(), &world.tokens.access_token);
+    let soap = format!(
+        "<e:Envelope xmlns:e=\"http://schemas.xmlsoap.org/soap/envelope/\" xmlns=\"urn:partner.soap.sforce.com\">\
+         <e:Header><SessionHeader><sessionId>{token}</sessionId></SessionHeader></e:Header><e:Body><create><sObjects>\
+         <type>Order__e</type><Number__c>1</Number__c></sObjects></create></e:Body></e:Envelope>"
+    );
+    let headers = [("content-type", "text/xml"), ("soapaction", "\"\"")];
+    let created = send("POST", &format!("{url}/services/Soap/u/64.0"), &headers, soap).await.unwrap();
+    assert!(created.text().contains("<success>true</success>"), "{}", created.text());
+
+    let headers = [("x-sfdc-session", token.as_str()), ("content-type", "application/json")];
+    let bulk = async |path: &str, body: &str| {
+        let url = format!("{url}/services/async/64.0/job{path}");
+        send("POST", &url, &headers, body.to_owned()).await.unwrap().json()
+    };
+    let job = bulk("", r#"{"operation":"insert","object":"Order__e","contentType":"JSON"}"#).await;
+    let batch = format!("/{}/batch", job["id"].as_str().unwrap());
+    bulk(&batch, r#"[{"Number__c":"2"}]"#).await;
+    assert_eq!(numbers(&client.connect().await), ["1", "2"]);
+}
