@@ -91,6 +91,11 @@ impl Answer {
         self.response.status().as_u16()
     }
 
+    /// The value of a header that is text.
+    pub(crate) fn header(&self, name: &HeaderName) -> Option<&str> {
+        self.response.headers().get(name)?.to_str().ok()
+    }
+
     pub(crate) fn replace_body(&mut self, body: Body) {
         *self.response.body_mut() = body;
     }

@@ -8,6 +8,7 @@ use crate::call::{Call, Presented};
 use crate::dead_session::ApiFamily;
 use crate::ids;
 use crate::state::World;
+use crate::state::orgs::OrgRecord;
 use crate::state::sessions::{Admission, Identity};
 
 pub(crate) fn answer(call: &Call) -> Answer {
@@ -61,8 +62,6 @@ fn identity(world: &World, user_id: &str, version: Option<&str>) -> Value {
         Some(version) => version,
         None => "{version}",
     };
-    let base = &org.instance_url;
-    let rest = format!("{base}/services/data/v{version}");
     json!({
         "id": world.identity_url(user_id),
         "asserted_user": true,
@@ -75,22 +74,18 @@ fn identity(world: &World, user_id: &str, version: Option<&str>) -> Value {
         "email_verified": true,
         "first_name": null,
         "last_name": user.username,
-        "photos": {
-            "picture": format!("{base}/profilephoto/005/F"),
-            "thumbnail": format!("{base}/profilephoto/005/T"),
-        },
-        "urls": {
-            "enterprise": format!("{base}/services/Soap/c/{version}/{}", user.org_id),
-            "metadata": format!("{base}/services/Soap/m/{version}/{}", user.org_id),
-            "partner": format!("{base}/services/Soap/u/{version}/{}", user.org_id),
-            "rest": format!("{rest}/"),
-            "sobjects": format!("{rest}/sobjects/"),
-            "search": format!("{rest}/search/"),
-            "query": format!("{rest}/query/"),
-            "recent": format!("{rest}/recent/"),
-            "profile": format!("{base}/{user_id}"),
-            "custom_domain": format!("https://{}", org.my_domain()),
-        },
+        "timezone": "Etc/UTC",
+        "photos": photos(org),
+        "addr_street": null,
+        "addr_city": null,
+        "addr_state": null,
+        "addr_country": "US",
+        "addr_zip": null,
+        "mobile_phone": null,
+        "mobile_phone_verified": false,
+        "is_lightning_login_user": false,
+        "status": {"created_date": null, "body": null},
+        "urls": urls(org, &user.org_id, user_id, version),
         "active": user.active,
         "user_type": "STANDARD",
         "language": "en_US",
@@ -103,7 +98,8 @@ fn identity(world: &World, user_id: &str, version: Option<&str>) -> Value {
 
 fn userinfo(world: &World, asking: &Identity) -> Value {
     let user = &world.users[&asking.user_id];
-    let base = &world.org(&asking.org_id).instance_url;
+    let org = world.org(&asking.org_id);
+    let base = &org.instance_url;
     json!({
         "sub": world.identity_url(&asking.user_id),
         "user_id": asking.user_id,
@@ -113,18 +109,53 @@ fn userinfo(world: &World, asking: &Identity) -> Value {
         "name": user.username,
         "email": user.username,
         "email_verified": true,
+        "given_name": null,
+        "family_name": user.username,
         "zoneinfo": "Etc/UTC",
+        "photos": photos(org),
         "profile": format!("{base}/{}", asking.user_id),
         "picture": format!("{base}/profilephoto/005/F"),
-        "urls": {
-            "rest": format!("{base}/services/data/v{{version}}/"),
-            "query": format!("{base}/services/data/v{{version}}/query/"),
-        },
+        "address": {"country": "US"},
+        "urls": urls(org, &asking.org_id, &asking.user_id, "{version}"),
         "active": user.active,
         "user_type": "STANDARD",
+        "language": "en_US",
+        "locale": "en_US",
+        "utcOffset": 0,
         "is_salesforce_integration_user": false,
         "is_app_installed": true,
         "updated_at": "2026-01-01T00:00:00Z",
+    })
+}
+
+fn photos(org: &OrgRecord) -> Value {
+    let base = &org.instance_url;
+    json!({"picture": format!("{base}/profilephoto/005/F"), "thumbnail": format!("{base}/profilephoto/005/T")})
+}
+
+/// Where the APIs are, all of them absolute.
+fn urls(org: &OrgRecord, org_id: &str, user_id: &str, version: &str) -> Value {
+    let base = &org.instance_url;
+    let rest = format!("{base}/services/data/v{version}");
+    let soap = |letter: &str| format!("{base}/services/Soap/{letter}/{version}/{}", &org_id[..15]);
+    json!({
+        "custom_domain": format!("https://{}", org.my_domain()),
+        "enterprise": soap("c"),
+        "feed_elements": format!("{rest}/chatter/feed-elements"),
+        "feed_items": format!("{rest}/chatter/feed-items"),
+        "feeds": format!("{rest}/chatter/feeds"),
+        "groups": format!("{rest}/chatter/groups"),
+        "metadata": soap("m"),
+        "partner": soap("u"),
+        "profile": format!("{base}/{user_id}"),
+        "query": format!("{rest}/query/"),
+        "recent": format!("{rest}/recent/"),
+        "rest": format!("{rest}/"),
+        "search": format!("{rest}/search/"),
+        "sobjects": format!("{rest}/sobjects/"),
+        "tooling_rest": format!("{rest}/tooling/"),
+        "tooling_soap": soap("T"),
+        "users": format!("{rest}/chatter/users"),
     })
 }
 

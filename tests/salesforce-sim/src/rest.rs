@@ -1,17 +1,25 @@
 //! The REST API of an org: admission, versions and routing to resources.
 
 mod admitted;
-pub(crate) mod apex;
-pub(crate) mod files;
+mod analytics;
+mod apex;
+mod browsing;
+mod chatter;
+mod composite;
+mod deployments;
+mod files;
+mod graphql;
 pub(crate) mod jobs;
-pub(crate) mod limits;
-pub(crate) mod query;
-pub(crate) mod sobjects;
+mod limits;
+mod query;
+mod search;
+mod sobjects;
 pub(crate) mod soql;
+mod tooling;
 
 use std::borrow::Cow;
 
-use http::{HeaderName, Method, StatusCode};
+use http::{HeaderName, StatusCode};
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
@@ -108,18 +116,26 @@ fn route(request: &Admitted<'_>) -> Result<Answer, Stop> {
     let (version, resource) = segments.split_first().ok_or_else(|| request.not_found())?;
     check_version(request, version)?;
     match resource {
-        ["sobjects", below @ ..] => sobjects::answer(request, version, below),
-        ["jobs", below @ ..] => jobs::answer(request, version, below),
-        other => {
-            request.only(&[Method::GET])?;
-            match other {
-                [] => Ok(resources(version)),
-                ["limits"] => Ok(limits::answer(request)),
-                ["query" | "queryAll"] => query::first_page(request, version),
-                ["query" | "queryAll", locator] => query::next_page(request, version, locator),
-                _ => Err(request.not_found()),
-            }
+        [] => browsing::resources(request, version),
+        ["analytics", below @ ..] => analytics::answer(request, version, below),
+        [name @ ("chatter" | "connect"), below @ ..] => {
+            chatter::answer(request, &format!("/services/data/{version}/{name}"), below)
         }
+        ["composite", below @ ..] => composite::answer(request, version, below),
+        ["graphql"] => graphql::answer(request, version),
+        ["jobs", below @ ..] => jobs::answer(request, version, below),
+        ["limits"] => limits::answer(request),
+        ["limits", "recordCount"] => browsing::record_count(request),
+        ["metadata", "deployRequest", below @ ..] => deployments::answer(request, version, below),
+        ["parameterizedSearch"] => search::by_parameters(request, version),
+        ["query" | "queryAll", below @ ..] => query::answer(request, version, below),
+        ["recent"] => browsing::recent(request, version),
+        ["search"] => search::by_sosl(request, version),
+        ["sobjects", below @ ..] => sobjects::answer(request, version, below),
+        ["tabs"] => browsing::tabs(request, version),
+        ["theme"] => browsing::theme(request),
+        ["tooling", below @ ..] => tooling::answer(request, version, below),
+        _ => Err(request.not_found()),
     }
 }
 
@@ -164,16 +180,4 @@ fn versions() -> Answer {
         })
         .collect();
     Answer::json(StatusCode::OK, &Value::from(list))
-}
-
-fn resources(version: &str) -> Answer {
-    let at = |name: &str| format!("/services/data/{version}/{name}");
-    let list = json!({
-        "jobs": at("jobs"),
-        "limits": at("limits"),
-        "query": at("query"),
-        "queryAll": at("queryAll"),
-        "sobjects": at("sobjects"),
-    });
-    Answer::json(StatusCode::OK, &list)
 }

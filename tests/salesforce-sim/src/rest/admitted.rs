@@ -39,6 +39,21 @@ impl<'a> Admitted<'a> {
         Self { call, org_id, user, method, path: call.path().into(), query: call.query().into(), body }
     }
 
+    /// A request within this one's body, for a path with or without a query.
+    pub(crate) fn within(&self, method: Method, url: &str, body: &Value) -> Self {
+        let (path, query) = url.split_once('?').unwrap_or((url, ""));
+        let body = if body.is_null() { Bytes::new() } else { Bytes::from(body.to_string()) };
+        Self {
+            call: self.call,
+            org_id: self.org_id,
+            user: self.user.clone(),
+            method,
+            path: path.to_owned().into(),
+            query: query.to_owned().into(),
+            body,
+        }
+    }
+
     /// HEAD counts as GET.
     pub(crate) fn method(&self) -> &Method {
         &self.method

@@ -1,12 +1,14 @@
 //! `/limits`: what the org has used of its quotas.
 
-use http::StatusCode;
+use http::{Method, StatusCode};
 use serde_json::json;
 
 use super::Admitted;
 use crate::answer::Answer;
+use crate::stop::Stop;
 
-pub(crate) fn answer(request: &Admitted<'_>) -> Answer {
+pub(crate) fn answer(request: &Admitted<'_>) -> Result<Answer, Stop> {
+    request.only(&[Method::GET])?;
     let (most, used) = request.with_org(|org| (org.options.daily_api_requests, org.api_requests));
     let body = json!({
         "DailyApiRequests": {"Max": most, "Remaining": most.saturating_sub(used)},
@@ -14,5 +16,5 @@ pub(crate) fn answer(request: &Admitted<'_>) -> Answer {
         "DataStorageMB": {"Max": 1_024, "Remaining": 1_000},
         "FileStorageMB": {"Max": 10_240, "Remaining": 10_000},
     });
-    Answer::json(StatusCode::OK, &body)
+    Ok(Answer::json(StatusCode::OK, &body))
 }

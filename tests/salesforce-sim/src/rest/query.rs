@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::StatusCode;
+use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::Admitted;
@@ -14,7 +14,16 @@ use crate::stop::Stop;
 /// Salesforce's bounds on `batchSize`; the larger is the default.
 const PAGE: (usize, usize) = (200, 2_000);
 
-pub(crate) fn first_page(request: &Admitted<'_>, version: &str) -> Result<Answer, Stop> {
+pub(crate) fn answer(request: &Admitted<'_>, version: &str, below: &[&str]) -> Result<Answer, Stop> {
+    request.only(&[Method::GET])?;
+    match below {
+        [] => first_page(request, version),
+        [locator] => next_page(request, version, locator),
+        _ => Err(request.not_found()),
+    }
+}
+
+fn first_page(request: &Admitted<'_>, version: &str) -> Result<Answer, Stop> {
     let soql = request.parameter("q").unwrap_or_default();
     let query = Query::parse(&soql).map_err(|message| request.bad_request("MALFORMED_QUERY", &message))?;
     if key_prefix(&query.object).is_none() {
@@ -38,7 +47,7 @@ pub(crate) fn first_page(request: &Admitted<'_>, version: &str) -> Result<Answer
     Ok(page(&cursor, locator.as_deref(), 0, version))
 }
 
-pub(crate) fn next_page(request: &Admitted<'_>, version: &str, locator: &str) -> Result<Answer, Stop> {
+fn next_page(request: &Admitted<'_>, version: &str, locator: &str) -> Result<Answer, Stop> {
     let found = locator.rsplit_once('-').and_then(|(id, offset)| {
         let offset: usize = offset.parse().ok()?;
         let cursor = request.with_org(|org| org.objects.cursors.get(id).cloned())?;

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Admitted, files};
 use crate::answer::Answer;
+use crate::clock::json_timestamp;
 use crate::describe;
 use crate::state::objects::{Fields, key_prefix};
 use crate::stop::Stop;
@@ -17,7 +18,9 @@ pub(crate) fn answer(request: &Admitted<'_>, version: &str, below: &[&str]) -> R
         return Err(request.not_found());
     }
     match *below {
-        ["ContentVersion"] if request.method() == Method::POST => files::create(request, version),
+        [object] if request.method() == Method::POST && files::blob_of(object).is_some() => {
+            files::create(request, version, object)
+        }
         [object] if request.method() == Method::POST => create(request, version, object, request.json()?),
         [object, field, value] if field.ends_with("__c") => by_external_id(request, version, (object, field, value)),
         [object, id] if request.method() == Method::PATCH => update(request, object, id, request.json()?),
@@ -39,11 +42,27 @@ fn without_body(request: &Admitted<'_>, version: &str, below: &[&str]) -> Result
             request.only(&[Method::GET])?;
             describe(request, version, object)
         }
+        [object, "updated"] => {
+            request.only(&[Method::GET])?;
+            let ids: Vec<Value> = request
+                .with_org(|org| org.objects.all(object).filter_map(|record| record.get("Id").cloned()).collect());
+            let now = json_timestamp(request.call.shared.now());
+            Ok(Answer::json(StatusCode::OK, &json!({"ids": ids, "latestDateCovered": now})))
+        }
+        [object, "deleted"] => {
+            request.only(&[Method::GET])?;
+            let now = json_timestamp(request.call.shared.now());
+            let deleted: Vec<Value> = request.with_org(|org| {
+                org.objects.deleted_of(object).map(|id| json!({"id": id, "deletedDate": now})).collect()
+            });
+            let body = json!({"deletedRecords": deleted, "earliestDateAvailable": now, "latestDateCovered": now});
+            Ok(Answer::json(StatusCode::OK, &body))
+        }
         [object, id] => {
             request.only(&[Method::GET, Method::PATCH, Method::DELETE])?;
             if request.method() == Method::DELETE { delete(request, id) } else { read(request, version, object, id) }
         }
-        ["ContentVersion", id, "VersionData"] => {
+        [object, id, blob] if files::blob_of(object) == Some(blob) => {
             request.only(&[Method::GET])?;
             files::download(request, id)
         }

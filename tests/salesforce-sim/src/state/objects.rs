@@ -63,6 +63,11 @@ impl Objects {
         self.deleted.remove(&whole_id(id)).is_some()
     }
 
+    /// The ids of an object's records in the recycle bin.
+    pub(crate) fn deleted_of(&self, object: &str) -> impl Iterator<Item = &str> {
+        self.deleted.iter().filter(move |(_, known)| *known == object).map(|(id, _)| id.as_str())
+    }
+
     /// The object that a record belongs to.
     pub(crate) fn object_of(&self, id: &str) -> Option<String> {
         let id = whole_id(id);

@@ -3,9 +3,11 @@
 
 mod assertions;
 mod browser;
+mod browsing;
 mod bulk;
 mod bulk2;
 mod client;
+mod composing;
 mod consenting;
 mod control;
 mod devices;

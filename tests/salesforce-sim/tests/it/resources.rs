@@ -8,7 +8,7 @@ use crate::World;
 use crate::client::{Answer, get, send};
 
 impl World {
-    async fn rest(&self, method: &str, path: &str, body: Value) -> Answer {
+    pub(crate) async fn rest(&self, method: &str, path: &str, body: Value) -> Answer {
         let bearer = format!("Bearer {}", self.tokens.access_token);
         let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
         let url = format!("{}/services/data/v67.0{path}", self.org.instance_url());
