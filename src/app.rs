@@ -23,7 +23,7 @@ use crate::proxy::guard::ListenerKind;
 use crate::proxy::observe::Observer;
 use crate::proxy::replay_body::ReplayMemory;
 use crate::proxy::{Listen, Proxy};
-use crate::server::{self, Listener};
+use crate::server::{self, Listener, Tls, TlsFault};
 use crate::shutdown::{self, Signals, Stop, Stopping};
 use crate::store::{Store, StoreError};
 use crate::telemetry;
@@ -55,6 +55,9 @@ pub enum StartError {
     /// The outbound client cannot be made.
     #[error(transparent)]
     Transport(#[from] TransportError),
+    /// The certificate of the proxy's port cannot be used.
+    #[error("proxy.{}: {}", .0.key(), .0)]
+    Tls(#[from] TlsFault),
     /// A file that the configuration names cannot be read.
     #[error("{0}")]
     File(String),
@@ -243,12 +246,13 @@ fn start_workers(
     log: Option<&AccessLog>,
     listeners: Vec<Listener>,
     stopping: &shutdown::Stopping,
-) -> io::Result<Vec<JoinHandle<bool>>> {
+) -> Result<Vec<JoinHandle<bool>>, StartError> {
     let requests = &engine.metrics.requests;
     let settings = Arc::new(config.proxy.clone());
     let admission = Arc::new(Admission::new(settings.max_in_flight));
     let memory = usize::try_from(settings.replay.memory_total).unwrap_or(usize::MAX);
     let replay_memory = Arc::new(ReplayMemory::new(memory, requests.replay_buffer_bytes.clone()));
+    let tls = settings.tls.clone().map(Tls::load).transpose()?.map(Arc::new);
     let listener_kind = match settings.listen {
         Listen::Tcp(_) => ListenerKind::Tcp,
         Listen::Unix(_) => ListenerKind::Unix,
@@ -266,7 +270,7 @@ fn start_workers(
                 listener: listener_kind,
                 worker,
             });
-            server::start_worker(proxy, listener, stopping.clone())
+            Ok(server::start_worker(proxy, listener, tls.clone(), stopping.clone())?)
         })
         .collect()
 }

@@ -2,6 +2,7 @@
 //! what went wrong to standard error, and a secret to neither.
 
 mod apps;
+mod ca;
 mod config_check;
 mod connection;
 mod device;
@@ -68,6 +69,9 @@ enum Command {
     /// Make, derive, rotate and retire the keys that seal what the store keeps
     #[command(subcommand)]
     Keys(keys::Command),
+    /// Make or show the certificate for clients that insist on TLS
+    #[command(subcommand)]
+    Ca(ca::Command),
     /// Bring, show or forget the app of a tenant, under which its own connections are made
     #[command(subcommand)]
     Apps(apps::Command),
@@ -122,6 +126,7 @@ impl Command {
             Self::Drain(arguments) => arguments.run(&load()?),
             Self::Config(command) => command.run(&load()?, around),
             Self::Keys(command) => command.run(load, around),
+            Self::Ca(command) => command.run(around),
             Self::Apps(command) => command.run(&load()?, around),
             Self::Connection(command) => command.run(&load()?, around),
         }

@@ -20,7 +20,7 @@ use crate::oauth::{Apps, Flow, SecretFile};
 use crate::settings::{Section, unknown};
 use crate::store::StoreUrl;
 use crate::vault::Vault;
-use crate::{ops, proxy, store, telemetry, token, transport};
+use crate::{ops, proxy, server, store, telemetry, token, transport};
 
 /// The file that is read when nothing else is named.
 pub const DEFAULT_FILE: &str = "orgpass.toml";
@@ -135,6 +135,12 @@ impl Config {
             (None, StoreUrl::File(_)) => Some("with an embedded store no other process can hold the grant keys"),
             (None, StoreUrl::Redis(_)) => None,
         };
+        if let Some(tls) = &proxy.tls {
+            if let Err(fault) = server::Tls::load(tls.clone()) {
+                sections.fault(&format!("proxy.{}", fault.key()), fault.to_string());
+            }
+            warnings.extend(vault::readable_by_others("proxy.tls_private_key_file", &tls.private_key));
+        }
         let (vault, journal_dir) = vault::read(sections.take("vault"), needs_grant_keys, &mut warnings);
         if let Some(Err(error)) = store.password_file.clone().map(|file| SecretFile::new(file).read()) {
             sections.fault("store.password_file", error.to_string());

@@ -50,7 +50,7 @@ use crate::salesforce::{ApiFamily, Resource};
 use crate::token::{Slot, TokenSource};
 use crate::transport::Transport;
 
-pub use self::settings::{Listen, ListenError, ReplaySettings, Settings};
+pub use self::settings::{Listen, ListenError, ReplaySettings, Settings, TlsFiles};
 
 /// The call's name in the access log, given to the caller.
 const REQUEST_ID: HeaderName = HeaderName::from_static("orgpass-request-id");

@@ -1,8 +1,10 @@
 //! The proxy's listeners and workers: one thread each, with its own single-threaded runtime, its own listener on the
 //! shared port, and its own outbound connections.
 
+mod connection;
+mod tls;
+
 use std::fs;
-use std::future::{Future, poll_fn};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
@@ -12,12 +14,10 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::task::TaskTracker;
+
+pub use tls::{Tls, TlsFault};
 
 use crate::proxy::{Listen, Proxy};
 use crate::shutdown::Stopping;
@@ -94,11 +94,16 @@ impl Listener {
 }
 
 /// Starts a worker. Its thread ends when it has been asked to stop and its calls have drained, or the proxy's
-/// `drain_timeout` is over; it then tells whether all calls had ended.
-pub fn start_worker(proxy: Arc<Proxy>, listener: Listener, stopping: Stopping) -> io::Result<JoinHandle<bool>> {
+/// `drain_timeout` is over; it then tells whether all calls had ended. With `tls`, its port takes TLS beside plain HTTP.
+pub fn start_worker(
+    proxy: Arc<Proxy>,
+    listener: Listener,
+    tls: Option<Arc<Tls>>,
+    stopping: Stopping,
+) -> io::Result<JoinHandle<bool>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     std::thread::Builder::new().name(format!("proxy-{}", proxy.worker)).spawn(move || {
-        let drained = runtime.block_on(work(proxy, listener, stopping));
+        let drained = runtime.block_on(work(proxy, listener, tls, stopping));
         runtime.shutdown_background();
         match drained {
             Ok(drained) => drained,
@@ -110,7 +115,12 @@ pub fn start_worker(proxy: Arc<Proxy>, listener: Listener, stopping: Stopping) -
     })
 }
 
-async fn work(proxy: Arc<Proxy>, listener: Listener, mut stopping: Stopping) -> io::Result<bool> {
+async fn work(
+    proxy: Arc<Proxy>,
+    listener: Listener,
+    tls: Option<Arc<Tls>>,
+    mut stopping: Stopping,
+) -> io::Result<bool> {
     let connections = TaskTracker::new();
     tokio::spawn(sweep(Arc::clone(&proxy)));
     match listener {
@@ -125,7 +135,13 @@ async fn work(proxy: Arc<Proxy>, listener: Listener, mut stopping: Stopping) -> 
                     Ok((stream, _)) => {
                         // Without it only small answers get slower, so the call goes on.
                         let _ = stream.set_nodelay(true);
-                        connections.spawn(serve(stream, Arc::clone(&proxy), stopping.clone()));
+                        let (proxy, stopping) = (Arc::clone(&proxy), stopping.clone());
+                        match &tls {
+                            None => connections.spawn(connection::serve(stream, proxy, stopping)),
+                            Some(tls) => {
+                                connections.spawn(connection::serve_either(stream, Arc::clone(tls), proxy, stopping))
+                            }
+                        };
                     }
                     Err(error) => pause(&error).await,
                 }
@@ -140,7 +156,7 @@ async fn work(proxy: Arc<Proxy>, listener: Listener, mut stopping: Stopping) -> 
                 };
                 match accepted {
                     Ok((stream, _)) => {
-                        connections.spawn(serve(stream, Arc::clone(&proxy), stopping.clone()));
+                        connections.spawn(connection::serve(stream, Arc::clone(&proxy), stopping.clone()));
                     }
                     Err(error) => pause(&error).await,
                 }
@@ -154,40 +170,6 @@ async fn work(proxy: Arc<Proxy>, listener: Listener, mut stopping: Stopping) -> 
 async fn pause(error: &io::Error) {
     tracing::warn!(%error, "a caller's connection was not accepted");
     tokio::time::sleep(ACCEPT_AGAIN).await;
-}
-
-/// Serves one caller's connection until it ends; asked to stop, it finishes the call under way.
-async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin + 'static, proxy: Arc<Proxy>, stopping: Stopping) {
-    let idle_timeout = proxy.settings.idle_timeout;
-    let service = tower::service_fn(move |request| {
-        // Boxed, since it is moved several times on its way into the connection.
-        let answer = Box::pin(Arc::clone(&proxy).handle(request));
-        async move { Ok::<_, std::convert::Infallible>(answer.await) }
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(idle_timeout)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
-    let mut connection = std::pin::pin!(connection);
-    let mut hears = stopping.clone();
-    let mut asked = std::pin::pin!(hears.asked());
-    let (mut listens, mut drains) = (false, false);
-    let served = poll_fn(|cx| {
-        let served = connection.as_mut().poll(cx);
-        // Polled once, so that it wakes this task when the time comes; after that a look at the flag is enough.
-        let looks = served.is_pending() && !drains && (!listens || stopping.is_asked());
-        listens = true;
-        if looks && asked.as_mut().poll(cx).is_ready() {
-            drains = true;
-            connection.as_mut().graceful_shutdown();
-            return connection.as_mut().poll(cx);
-        }
-        served
-    })
-    .await;
-    if let Err(error) = served {
-        tracing::debug!(%error, "a caller's connection ended early");
-    }
 }
 
 async fn sweep(proxy: Arc<Proxy>) {

@@ -111,7 +111,9 @@ impl From<StartError> for Failure {
             StartError::Listen { .. } | StartError::Control(_) | StartError::Threads(_) => {
                 Self::new(Exit::Failed, error.to_string())
             }
-            StartError::Transport(_) | StartError::File(_) => Self::new(Exit::Usage, error.to_string()),
+            StartError::Transport(_) | StartError::Tls(_) | StartError::File(_) => {
+                Self::new(Exit::Usage, error.to_string())
+            }
         }
     }
 }

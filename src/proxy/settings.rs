@@ -55,6 +55,15 @@ impl fmt::Display for Listen {
     }
 }
 
+/// The files that the proxy's port shows itself by to callers that speak TLS.
+#[derive(Clone, Debug)]
+pub struct TlsFiles {
+    /// Certificates in PEM, the proxy's own first.
+    pub certificate: PathBuf,
+    /// The private key of the first.
+    pub private_key: PathBuf,
+}
+
 /// How much of request bodies is kept while they may have to be sent again.
 #[derive(Clone, Debug)]
 pub struct ReplaySettings {
@@ -73,6 +82,8 @@ pub struct ReplaySettings {
 pub struct Settings {
     /// Where callers connect.
     pub listen: Listen,
+    /// What the port needs to take TLS beside plain HTTP.
+    pub tls: Option<TlsFiles>,
     /// Threads that carry calls, each with its own listener and connections.
     pub workers: usize,
     /// Names beside localhost that callers may use for the proxy.
@@ -110,8 +121,10 @@ impl Settings {
             Listen::Unix(path) => Listen::Unix(section.base().join(path)),
             address => address,
         };
+        let tls = tls(&mut section, &listen);
         let settings = Self {
             listen,
+            tls,
             workers: usize::try_from(section.integer_or("workers", 1, 1..=64)).expect("at most 64"),
             allowed_hosts: AllowedHosts::new(section.list("allowed_hosts")),
             tags: TagNames {
@@ -130,6 +143,27 @@ impl Settings {
         section.finish();
         settings
     }
+}
+
+fn tls(section: &mut Section<'_>, listen: &Listen) -> Option<TlsFiles> {
+    let files = (section.file("tls_certificate_file"), section.file("tls_private_key_file"));
+    let (certificate, private_key) = match files {
+        (Some(certificate), Some(private_key)) => (certificate, private_key),
+        (None, None) => return None,
+        (Some(_), None) => {
+            section.fault("tls_private_key_file", "is missing: a certificate needs its private key");
+            return None;
+        }
+        (None, Some(_)) => {
+            section.fault("tls_certificate_file", "is missing: a private key needs its certificate");
+            return None;
+        }
+    };
+    if let Listen::Unix(_) = listen {
+        section.fault("tls_certificate_file", "is for a port: a Unix socket takes plain HTTP only");
+        return None;
+    }
+    Some(TlsFiles { certificate, private_key })
 }
 
 fn header(section: &mut Section<'_>, key: &'static str, default: HeaderName) -> HeaderName {

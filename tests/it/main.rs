@@ -12,6 +12,7 @@ mod chaos;
 mod connecting;
 mod delivering;
 mod documents;
+mod encrypting;
 mod exchanging;
 mod fencing;
 mod granting;

@@ -34,20 +34,21 @@ fn read(shown: &str) -> Result<Config, String> {
     for (section, keys) in needed.parse::<Table>().unwrap() {
         table.entry(section).or_insert(keys);
     }
-    let root = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap().cert.pem();
-    provide(&mut table, folder.path(), &root);
+    let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    provide(&mut table, folder.path(), &certified);
     Config::from_toml(&table.to_string(), folder.path()).map_err(|faults| faults.to_string())
 }
 
 /// Makes each file that a key names, under its last name in `folder`.
-fn provide(table: &mut Table, folder: &Path, root: &str) {
+fn provide(table: &mut Table, folder: &Path, certified: &rcgen::CertifiedKey<rcgen::KeyPair>) {
     for (key, value) in table.iter_mut() {
         match value {
-            Value::Table(inner) => provide(inner, folder, root),
+            Value::Table(inner) => provide(inner, folder, certified),
             Value::String(path) if key.ends_with("_file") => {
                 let name = Path::new(path.as_str()).file_name().unwrap().to_str().unwrap().to_owned();
                 let content = match key.as_str() {
-                    "ca_file" => root.to_owned(),
+                    "ca_file" | "tls_certificate_file" => certified.cert.pem(),
+                    "tls_private_key_file" => certified.signing_key.serialize_pem(),
                     "private_key_file" => salesforce_sim::AppKey::first().private_key.to_owned(),
                     "api_tokens_file" => format!("backend {}", "x".repeat(32)),
                     "secret_file" => crate::delivering::SECRET.to_owned(),
