@@ -20,6 +20,7 @@ pub mod error;
 pub mod forward;
 pub mod guard;
 pub mod identify;
+pub mod local;
 pub mod observe;
 pub mod peek;
 pub mod policy;
@@ -75,6 +76,10 @@ pub struct Proxy {
     pub worker: usize,
 }
 
+/// Goes with a request that came over TLS, so that the caller is told of this proxy by the scheme that it used.
+#[derive(Clone, Copy, Debug)]
+pub struct OverTls;
+
 /// A call that the proxy answers itself.
 struct Refusal {
     error: ProxyError,
@@ -109,15 +114,19 @@ impl Proxy {
         let (mut head, body) = request.into_parts();
         guard::guard(&head, self.listener, &self.settings.allowed_hosts, &self.settings.tags)?;
         let permit = self.admission.admit()?;
-        let (_, resource) = policy::judge(head.uri.path())?;
+        let (path, resource) = policy::judge(head.uri.path())?;
         let (family, envelope, body) = match resource {
-            Resource::Soap(api) => {
-                seen.set_family(ApiFamily::Soap);
-                // Boxed, so that other calls do not carry its state about.
-                let (envelope, body) = Box::pin(open(&api, &mut head, body)).await?;
-                (ApiFamily::Soap, Some(Box::new(envelope)), body)
-            }
             Resource::Relayed(family) => (family, None, Source::Caller(body)),
+            // Boxed, so that other calls do not carry the state of these about.
+            Resource::Soap(api) => match Box::pin(self.open(&api, &mut head, body, seen)).await? {
+                Opened::Relayed(envelope, rest) => (ApiFamily::Soap, Some(Box::new(envelope)), rest),
+                Opened::Answered(response) => return Ok(response),
+            },
+            Resource::Local(what) => {
+                seen.hold(permit);
+                let path = path.as_str().to_owned();
+                return Box::pin(local::answer(self, what, &path, &head, Source::Caller(body))).await;
+            }
             _ => return Err(ProxyError::from(PathFault::Unknown).into()),
         };
         seen.set_family(family);
@@ -155,16 +164,29 @@ impl Proxy {
         seen.hold(permit);
         Ok(slot)
     }
+
+    /// Reads the beginning of a SOAP call. One that logs in or out is answered here: the session that it would give out
+    /// or end is not the caller's.
+    async fn open(
+        &self,
+        api: &SoapApi,
+        head: &mut Parts,
+        body: Incoming,
+        seen: &mut Observation,
+    ) -> Result<Opened, Refusal> {
+        seen.set_family(ApiFamily::Soap);
+        let opened = Envelope::read(api, head, body).await;
+        let (envelope, rest) = opened.map_err(|error| Refusal { error, form: ReplyForm::Soap })?;
+        Ok(match envelope.operation() {
+            login if api.is_login(login) => Opened::Answered(local::login(self, api, head, &envelope, rest).await?),
+            logout if api.is_logout(logout) => Opened::Answered(local::logout(api, logout)),
+            _ => Opened::Relayed(envelope, rest),
+        })
+    }
 }
 
-/// Reads the beginning of a SOAP call. One that logs in or out is refused: the session that it would give out or end is
-/// not the caller's.
-async fn open(api: &SoapApi, head: &mut Parts, body: Incoming) -> Result<(Envelope, Source), Refusal> {
-    let opened = Envelope::read(api, head, body).await.and_then(|(envelope, body)| {
-        if api.is_login(envelope.operation()) || api.is_logout(envelope.operation()) {
-            return Err(PathFault::Credentials.into());
-        }
-        Ok((envelope, body))
-    });
-    opened.map_err(|error| Refusal { error, form: ReplyForm::Soap })
+/// A SOAP call whose beginning has been read.
+enum Opened {
+    Relayed(Envelope, Source),
+    Answered(Response<Body>),
 }

@@ -137,7 +137,7 @@ async fn work(
                         let _ = stream.set_nodelay(true);
                         let (proxy, stopping) = (Arc::clone(&proxy), stopping.clone());
                         match &tls {
-                            None => connections.spawn(connection::serve(stream, proxy, stopping)),
+                            None => connections.spawn(connection::serve(stream, false, proxy, stopping)),
                             Some(tls) => {
                                 connections.spawn(connection::serve_either(stream, Arc::clone(tls), proxy, stopping))
                             }
@@ -156,7 +156,7 @@ async fn work(
                 };
                 match accepted {
                     Ok((stream, _)) => {
-                        connections.spawn(connection::serve(stream, Arc::clone(&proxy), stopping.clone()));
+                        connections.spawn(connection::serve(stream, false, Arc::clone(&proxy), stopping.clone()));
                     }
                     Err(error) => pause(&error).await,
                 }

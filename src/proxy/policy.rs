@@ -33,7 +33,9 @@ pub fn judge(path: &str) -> Result<(JudgedPath<'_>, Resource), ProxyError> {
     }
     let judged = if is_plain(path) { Cow::Borrowed(path) } else { Cow::Owned(decode(path)?) };
     let fault = match ApiFamily::of(&judged) {
-        resource @ (Resource::Relayed(_) | Resource::Soap(_)) => return Ok((JudgedPath(judged), resource)),
+        resource @ (Resource::Relayed(_) | Resource::Soap(_) | Resource::Local(_)) => {
+            return Ok((JudgedPath(judged), resource));
+        }
         Resource::Credentials => PathFault::Credentials,
         Resource::NotYet(api) => PathFault::NotYet(api),
         Resource::Unknown => PathFault::Unknown,

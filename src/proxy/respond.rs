@@ -13,11 +13,11 @@ use crate::salesforce::ApiFamily;
 use crate::salesforce::api_families::ErrorForm;
 
 /// Tells the proxy's own errors from Salesforce's.
-const ORGPASS_ERROR: HeaderName = HeaderName::from_static("orgpass-error");
+pub(super) const ORGPASS_ERROR: HeaderName = HeaderName::from_static("orgpass-error");
 
 // One client compares the JSON type as a whole, so it goes without a charset.
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
-const SOAP: HeaderValue = HeaderValue::from_static("text/xml;charset=UTF-8");
+pub(super) const SOAP: HeaderValue = HeaderValue::from_static("text/xml;charset=UTF-8");
 const XML: HeaderValue = HeaderValue::from_static("application/xml");
 
 /// The form of an error response.
@@ -76,13 +76,7 @@ impl ReplyForm {
                  <exceptionCode>{code}</exceptionCode><exceptionMessage>{}</exceptionMessage></error>",
                 escape(message)
             ),
-            Self::Soap => format!(
-                "{DECLARATION}<soapenv:Envelope xmlns:soapenv=\"http://schemas.xmlsoap.org/soap/envelope/\" \
-                 xmlns:sf=\"urn:fault.partner.soap.sforce.com\"><soapenv:Body><soapenv:Fault>\
-                 <faultcode>sf:{code}</faultcode><faultstring>{code}: {}</faultstring>\
-                 </soapenv:Fault></soapenv:Body></soapenv:Envelope>",
-                escape(message)
-            ),
+            Self::Soap => soap_fault(code, message),
         }
     }
 
@@ -110,6 +104,16 @@ pub fn respond(error: &ProxyError, form: ReplyForm) -> Response<Bytes> {
     response
 }
 
+/// A SOAP fault in the form of Salesforce's own.
+pub(super) fn soap_fault(code: &str, message: &str) -> String {
+    let message = escape(message);
+    format!(
+        "{DECLARATION}<soapenv:Envelope xmlns:soapenv=\"http://schemas.xmlsoap.org/soap/envelope/\" \
+         xmlns:sf=\"urn:fault.partner.soap.sforce.com\"><soapenv:Body><soapenv:Fault><faultcode>sf:{code}</faultcode>\
+         <faultstring>{code}: {message}</faultstring></soapenv:Fault></soapenv:Body></soapenv:Envelope>"
+    )
+}
+
 const DECLARATION: &str = r#"<?xml version="1.0" encoding="UTF-8"?>"#;
 
 #[derive(Serialize)]
@@ -130,7 +134,8 @@ fn to_json(body: &impl Serialize) -> String {
     serde_json::to_string(body).expect("texts are always JSON")
 }
 
-fn escape(text: &str) -> String {
+/// Text as XML.
+pub(super) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 

@@ -10,6 +10,7 @@ use http::HeaderName;
 
 use super::guard::AllowedHosts;
 use super::identify::TagNames;
+use super::local::Names;
 use crate::settings::Section;
 
 /// Where callers connect.
@@ -92,6 +93,10 @@ pub struct Settings {
     pub tags: TagNames,
     /// Whether a call without a user must say that it means the installation connection.
     pub installation_needs_assertion: bool,
+    /// Names that clients may log in with.
+    pub logins: Names,
+    /// Names that Heroku AppLink's SDKs may ask for.
+    pub applink: Names,
     /// Most calls in flight; one connection may have a quarter of them.
     pub max_in_flight: u32,
     /// Longest wait of one call for a token.
@@ -132,6 +137,8 @@ impl Settings {
                 user: header(&mut section, "user_header", defaults.user),
                 credential: header(&mut section, "credential_header", defaults.credential),
             },
+            logins: Names::read(&mut section, "logins"),
+            applink: Names::read(&mut section, "applink"),
             installation_needs_assertion: section.flag_or("installation_needs_assertion", false),
             max_in_flight: u32::try_from(section.integer_or("max_in_flight", 4096, 4..=1_000_000))
                 .expect("at most a million"),

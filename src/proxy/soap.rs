@@ -9,13 +9,13 @@ use futures_util::TryStreamExt;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use http::request::Parts;
 use http::{HeaderValue, Method};
-use http_body_util::{BodyDataStream, BodyExt, StreamBody};
+use http_body_util::{BodyDataStream, BodyExt, Limited, StreamBody};
 use hyper::body::{Body, Frame, Incoming};
 use tokio_util::io::{ReaderStream, StreamReader};
 
 use super::error::{ProxyError, RequestFault};
 use super::replay_body::Source;
-use crate::salesforce::soap::{MAX_OPENING_BYTES, SoapApi, SoapFault, SoapOpening};
+use crate::salesforce::soap::{self, MAX_OPENING_BYTES, SoapApi, SoapFault, SoapOpening};
 use crate::token::Session;
 
 /// A caller that begins an envelope sends its first kilobytes at once.
@@ -60,6 +60,12 @@ impl Envelope {
     /// The operation that is called.
     pub fn operation(&self) -> &str {
         &self.opening.operation
+    }
+
+    /// The user name of a login, whose body has `rest` after the beginning.
+    pub async fn user_name(&self, rest: Source) -> Result<Option<String>, ProxyError> {
+        let rest = Limited::new(rest, MAX_OPENING_BYTES).collect().await.map_err(|_| RequestFault::Body)?;
+        Ok(soap::user_name(&[&self.text, &*rest.to_bytes()].concat()))
     }
 
     /// The beginning with a session's token in it.

@@ -67,12 +67,25 @@ pub enum Resource {
     Relayed(ApiFamily),
     /// An operation of this SOAP API: relayed, unless the body says that it logs in or out.
     Soap(SoapApi),
+    /// Something that is never relayed, but may be answered in Salesforce's place.
+    Local(LocalAnswer),
     /// An API of Salesforce that this version does not relay.
     NotYet(&'static str),
     /// Something that takes or gives credentials: never relayed.
     Credentials,
     /// Nothing that is known.
     Unknown,
+}
+
+/// What may be answered in the place of Salesforce, or of Heroku AppLink.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LocalAnswer {
+    /// The token endpoint.
+    Token,
+    /// The revocation endpoint.
+    Revoke,
+    /// An authorization of AppLink, by its name.
+    AppLink,
 }
 
 /// What an answer says about the session.
@@ -170,6 +183,9 @@ impl ApiFamily {
         if is(first, "id") && is_id(second, "00D") && is_id(third, "005") && rest.is_empty() {
             return Resource::Relayed(Self::Identity);
         }
+        if is(first, "applink") && is(second, "authorizations") && !third.is_empty() && rest.is_empty() {
+            return Resource::Local(LocalAnswer::AppLink);
+        }
         if is(first, "cometd") {
             return Resource::NotYet("streaming (CometD)");
         }
@@ -191,6 +207,10 @@ fn services(api: &str, third: &str, rest: &str) -> Resource {
         Resource::Relayed(ApiFamily::Bulk)
     } else if is("oauth2") && third.eq_ignore_ascii_case("userinfo") && rest.is_empty() {
         Resource::Relayed(ApiFamily::Identity)
+    } else if is("oauth2") && third.eq_ignore_ascii_case("token") && rest.is_empty() {
+        Resource::Local(LocalAnswer::Token)
+    } else if is("oauth2") && third.eq_ignore_ascii_case("revoke") && rest.is_empty() {
+        Resource::Local(LocalAnswer::Revoke)
     } else if is("oauth2") || is("auth") || is("a360") {
         Resource::Credentials
     } else if is("soap") {
@@ -225,10 +245,13 @@ mod tests {
             ("/id/00Dxx0000001gPLEAY/005xx000001SwiUAAS", Relayed(Identity)),
             ("/id/00Dxx0000001gPL/005xx000001SwiU", Relayed(Identity)),
             ("/services/oauth2/userinfo", Relayed(Identity)),
-            ("/services/oauth2/token", Credentials),
+            ("/services/oauth2/token", Resource::Local(LocalAnswer::Token)),
+            ("/services/oauth2/token/x", Credentials),
+            ("/applink/authorizations/acme", Resource::Local(LocalAnswer::AppLink)),
+            ("/applink/authorizations", Unknown),
             ("/services/oauth2/userinfo/x", Credentials),
             ("/services/oauth2", Credentials),
-            ("/services/oauth2/revoke", Credentials),
+            ("/services/oauth2/revoke", Resource::Local(LocalAnswer::Revoke)),
             ("/services/oauth2/introspect", Credentials),
             ("/services/oauth2/singleaccess", Credentials),
             ("/services/auth/headless/login", Credentials),

@@ -116,6 +116,11 @@ impl SoapOpening {
     }
 }
 
+/// The user name in a whole `login` request, if there is one.
+pub fn user_name(request: &[u8]) -> Option<String> {
+    reading::text_of("username", std::str::from_utf8(request).ok()?)
+}
+
 /// Whether what follows `class/` is the name of a class, perhaps with a namespace in front.
 fn is_class_name(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'/'))

@@ -5,6 +5,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -15,7 +17,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::tls::Tls;
-use crate::proxy::Proxy;
+use crate::proxy::{OverTls, Proxy};
 use crate::shutdown::Stopping;
 
 /// The first byte of every TLS connection: a record with a handshake in it. No method of HTTP begins with it.
@@ -29,12 +31,12 @@ pub(super) async fn serve_either(stream: TcpStream, tls: Arc<Tls>, proxy: Arc<Pr
     let looked = unless_asked(timeout(proxy.settings.idle_timeout, stream.peek(&mut first)), &stopping).await;
     match looked {
         Some(Ok(Ok(1))) if first[0] == TLS_HANDSHAKE => {}
-        Some(Ok(Ok(1))) => return serve(stream, proxy, stopping).await,
+        Some(Ok(Ok(1))) => return serve(stream, false, proxy, stopping).await,
         // It ended, or said nothing for as long as it may, or is not wanted any more.
         _ => return,
     }
     match unless_asked(handshake(stream, &tls), &stopping).await {
-        Some(Ok(stream)) => serve(stream, proxy, stopping).await,
+        Some(Ok(stream)) => serve(stream, true, proxy, stopping).await,
         Some(Err(error)) => tracing::debug!(%error, "a caller's TLS handshake failed"),
         None => {}
     }
@@ -57,11 +59,15 @@ async fn unless_asked<T>(beginning: impl Future<Output = T>, stopping: &Stopping
 /// Serves one caller's connection until it ends; asked to stop, it finishes the call under way.
 pub(super) async fn serve(
     stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
+    over_tls: bool,
     proxy: Arc<Proxy>,
     stopping: Stopping,
 ) {
     let idle_timeout = proxy.settings.idle_timeout;
-    let service = tower::service_fn(move |request| {
+    let service = tower::service_fn(move |mut request: Request<Incoming>| {
+        if over_tls {
+            request.extensions_mut().insert(OverTls);
+        }
         // Boxed, since it is moved several times on its way into the connection.
         let answer = Box::pin(Arc::clone(&proxy).handle(request));
         async move { Ok::<_, std::convert::Infallible>(answer.await) }

@@ -30,6 +30,8 @@ pub struct Session {
     pub instance: Arc<Instance>,
     /// The org's id, once known.
     pub org_id: Option<String>,
+    /// The user's id, once known.
+    pub user_id: Option<String>,
     token: Secret<String>,
     /// When it was stored, if an exchange earned it: one that was imported may have been old by then.
     stored: Option<Instant>,
@@ -63,6 +65,7 @@ impl Session {
             bare,
             instance: transport.instance(&url),
             org_id: secret.org_id.clone(),
+            user_id: secret.user_id.clone(),
             token: secret.access_token.clone(),
             stored,
             accepted: Default::default(),

@@ -17,6 +17,7 @@ mod exchanging;
 mod fencing;
 mod granting;
 mod hubbing;
+mod logging_in;
 mod managing;
 mod monitoring;
 mod operating;

@@ -42,6 +42,7 @@ texts! {
         Upgrade => "Protocol upgrades such as websocket are not relayed; use plain HTTP/1.1.",
         Connection => "The Connection header may not name a header that Orgpass relies on.",
         Body => "The request body broke off or is not framed rightly. Send it whole, with a right Content-Length or chunked encoding.",
+        AppLinkMethod => "AppLink's authorizations are read by GET.",
         SoapMethod => "SOAP operations are called by POST.",
         SoapCompression => "Send SOAP bodies plain, or with Content-Encoding: gzip.",
         SoapForm => "The body is not a SOAP envelope in well-formed XML that calls an operation.",
@@ -87,6 +88,8 @@ pub enum PathFault {
     EncodedSlash,
     /// A path that takes or gives credentials.
     Credentials,
+    /// A login, where none are answered.
+    Logins,
     /// An API of Salesforce that is not relayed by this version.
     NotYet(&'static str),
     /// No path of a known API.
@@ -103,6 +106,9 @@ impl PathFault {
             Self::EncodedSlash => "The path has an encoded slash before its fourth segment. Send it as a plain slash.",
             Self::Credentials => {
                 "Paths that log in or out, or that give out tokens or sessions, are never relayed. Orgpass holds the tokens: call the API itself."
+            }
+            Self::Logins => {
+                "No logins are answered here. Give the client the connection's local token as its access token, or add [proxy.logins.\"NAME\"] for the name that it logs in with."
             }
             Self::NotYet(api) => {
                 return Cow::Owned(format!("{api} is not supported yet by this version of Orgpass."));

@@ -29,6 +29,7 @@ fn all_errors() -> Vec<ProxyError> {
             PathFault::Encoding,
             PathFault::EncodedSlash,
             PathFault::Credentials,
+            PathFault::Logins,
             PathFault::NotYet("SOAP"),
             PathFault::Unknown,
         ]

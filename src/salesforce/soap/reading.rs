@@ -62,6 +62,23 @@ pub(super) fn read(text: &str, namespace: &str) -> Result<Option<SoapOpening>, S
     }
 }
 
+/// The text of the first element of this local name.
+pub(super) fn text_of(name: &str, text: &str) -> Option<String> {
+    let mut reader = Reader::from_str(text);
+    let mut found: Option<String> = None;
+    loop {
+        match (reader.read_event().ok()?, &mut found) {
+            (Event::Start(tag), None) if tag.local_name().as_ref() == name => found = Some(String::new()),
+            (Event::Text(piece), Some(text)) => text.push_str(&piece),
+            (Event::CData(piece), Some(text)) => text.push_str(&piece),
+            (Event::GeneralRef(reference), Some(text)) => text.push_str(&resolve(&reference).ok()?),
+            (Event::End(_), Some(text)) => return Some(text.trim_ascii().to_owned()),
+            (Event::Eof, _) => return None,
+            _ => {}
+        }
+    }
+}
+
 impl<'a> State<'a> {
     fn new(text: &'a str, namespace: &'a str) -> Self {
         Self {

@@ -125,7 +125,7 @@ pub const OWNERS: &[(&str, &[&str])] = &[
     ("httpdate", &["oauth/api_access"]),
     ("hmac", &["hub/webhooks", "oauth"]),
     ("sha2", &["cli/ca", "hub", "management/links", "oauth", "store", "token/journal", "vault"]),
-    ("base64", &["hub", "management/links", "oauth", "vault"]),
+    ("base64", &["hub", "management/links", "oauth", "proxy/local", "vault"]),
     ("redis", &["store/redis"]),
     ("redb", &["store/embedded"]),
     ("async_trait", &["store"]),
@@ -160,7 +160,7 @@ pub const OWNERS: &[(&str, &[&str])] = &[
     ("clap", &["cli"]),
     ("indicatif", &["cli"]),
     ("anyhow", &["app", "cli", "main"]),
-    ("url", &["hub/people", "oauth", "proxy/identify", "salesforce", "store/redis_url"]),
+    ("url", &["hub/people", "oauth", "proxy/identify", "proxy/local", "salesforce", "store/redis_url"]),
 ];
 
 /// Crates that everybody may name: the runtime, HTTP's own types, and ways to write things down.
