@@ -22,6 +22,7 @@ pub mod guard;
 pub mod identify;
 pub mod local;
 pub mod observe;
+mod own_urls;
 pub mod peek;
 pub mod policy;
 pub mod replay_body;
@@ -33,6 +34,7 @@ mod spill;
 
 use std::sync::Arc;
 
+use http::header::ACCEPT_ENCODING;
 use http::request::Parts;
 use http::{HeaderName, Request, Response, Uri};
 use hyper::body::Incoming;
@@ -136,8 +138,13 @@ impl Proxy {
             Err(error) => return Err(Refusal { error, form: ReplyForm::of(Some(family), &head.headers) }),
         };
         sanitize::request(&mut head.headers);
+        let own_url = own_urls::are_in(family, head.uri.path()).then(|| {
+            // Or a compressed answer could not be looked into.
+            head.headers.remove(ACCEPT_ENCODING);
+            local::base(&head)
+        });
         let path = Uri::from(policy::outgoing_path(&head.uri));
-        let mut call = Outgoing::new(head.method, path, head.headers, family, envelope);
+        let mut call = Outgoing::new(head.method, path, head.headers, family, envelope, own_url);
         let body = ReplayBody::new(body, &self.settings.replay, &self.replay_memory);
         let answer = authenticate::authenticate(self, &slot, &mut call, &body, seen).await;
         answer.map_err(|error| Refusal { error, form: ReplyForm::of(Some(family), call.headers()) })

@@ -16,7 +16,7 @@ use super::forward::{Outgoing, forward};
 use super::observe::{Observation, Replay};
 use super::peek::{judge, peek};
 use super::replay_body::ReplayBody;
-use super::{Proxy, sanitize};
+use super::{Proxy, own_urls, sanitize};
 use crate::salesforce::{ErrorCode, Verdict};
 use crate::token::{Session, Slot};
 use crate::transport::ResponseBody;
@@ -105,9 +105,12 @@ async fn inspect(
     if sanitize::carries_token(&head.headers, session.token().expose().as_bytes()) {
         return Err(ProxyError::ResponseWithheld);
     }
-    let body =
-        Body::org(OrgBody { peeked, rest, timer, pause_limit: call.family.row().body_idle_timeout, pausing: false });
-    Ok(Answered::Live(Response::from_parts(head, body)))
+    let pause_limit = call.family.row().body_idle_timeout;
+    let mut body = OrgBody { peeked, rest, timer, pause_limit, pausing: false };
+    if let Some(own_url) = &call.own_url {
+        own_urls::map(&mut head, &mut body, session.instance.url(), own_url).await?;
+    }
+    Ok(Answered::Live(Response::from_parts(head, Body::org(body))))
 }
 
 /// Whether an answer shows that the org accepted the token: trouble of the server, or a 401 about something else than

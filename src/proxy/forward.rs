@@ -27,6 +27,8 @@ pub struct Outgoing {
     pub family: ApiFamily,
     /// The beginning of a SOAP call's body, into which the token goes.
     envelope: Option<Box<Envelope>>,
+    /// The proxy's own URL, if the org's is to be replaced by it in the answer.
+    pub own_url: Option<String>,
 }
 
 impl Outgoing {
@@ -104,11 +106,12 @@ impl Outgoing {
         mut headers: HeaderMap,
         family: ApiFamily,
         envelope: Option<Box<Envelope>>,
+        own_url: Option<String>,
     ) -> Self {
         if let Some(name) = token_header(family) {
             headers.insert(name, HeaderValue::from_static(""));
         }
-        Self { method, uri, headers, family, envelope }
+        Self { method, uri, headers, family, envelope, own_url }
     }
 
     /// The headers that go on, without host and token.

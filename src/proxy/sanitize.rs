@@ -12,6 +12,7 @@ use memchr::memmem;
 
 use crate::salesforce::InstanceUrl;
 
+pub use location::within as path_within;
 pub use reserved::{is_reserved, spells};
 
 /// Shortest part of a token that is searched for by itself.

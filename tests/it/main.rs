@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot set up its world has failed")]
 #![allow(unreachable_pub, reason = "modules of one test binary")]
 
+mod addressing;
 mod ahead;
 mod architecture;
 mod authenticating;

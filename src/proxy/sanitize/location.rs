@@ -4,7 +4,7 @@
 use crate::salesforce::InstanceUrl;
 
 /// The path of a location within the own org; `None` if it is elsewhere, or a path already.
-pub(super) fn within(own: &InstanceUrl, location: &[u8]) -> Option<Vec<u8>> {
+pub fn within(own: &InstanceUrl, location: &[u8]) -> Option<Vec<u8>> {
     let after_scheme =
         strip_prefix(location, own.scheme().as_bytes()).and_then(|rest| rest.strip_prefix(b":")).unwrap_or(location);
     let after_host = strip_prefix(after_scheme.strip_prefix(b"//")?, own.authority().as_bytes())?;
