@@ -12,7 +12,7 @@ use http::{HeaderMap, Method, Version};
 use hyper::body::Incoming;
 use url::form_urlencoded;
 
-use crate::doors::Site;
+use crate::doors::{Service, Site};
 use crate::faults::Struck;
 use crate::record::{Arrival, Entry};
 use crate::state::Shared;
@@ -45,8 +45,8 @@ impl Call {
     pub(crate) fn arrived(shared: Arc<Shared>, site: Site, parts: Parts, incoming: Incoming) -> (Self, Upload) {
         let arrival = Arrival {
             org: match &site {
-                Site::Login(_) => None,
-                Site::Org { org_id, .. } => Some(org_id),
+                Site::Org { org_id, .. } | Site::Service(Service::DataCloud { org_id }) => Some(org_id),
+                Site::Login(_) | Site::Service(_) => None,
                 Site::PubSub { org_id } => org_id.as_deref(),
             },
             method: &parts.method,
@@ -64,8 +64,8 @@ impl Call {
 
     pub(crate) fn org_id(&self) -> Option<&str> {
         match &self.site {
-            Site::Login(_) => None,
-            Site::Org { org_id, .. } => Some(org_id),
+            Site::Org { org_id, .. } | Site::Service(Service::DataCloud { org_id }) => Some(org_id),
+            Site::Login(_) | Site::Service(_) => None,
             Site::PubSub { org_id } => org_id.as_deref(),
         }
     }

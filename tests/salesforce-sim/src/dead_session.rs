@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::answer::{Answer, JSON, PLAIN, XML};
 use crate::soap;
+use crate::{account_engagement, platform};
 
 /// How the streaming API says it, inside a 200.
 pub(crate) const AUTHENTICATION_INVALID: &str = "401::Authentication invalid";
@@ -28,6 +29,12 @@ pub enum ApiFamily {
     Streaming,
     /// `/eventbus.v1.PubSub`, at an address of its own.
     PubSub,
+    /// A Data Cloud tenant's own host.
+    DataCloud,
+    /// Account Engagement.
+    AccountEngagement,
+    /// `api.salesforce.com`.
+    Platform,
 }
 
 impl ApiFamily {
@@ -70,6 +77,16 @@ impl ApiFamily {
             }
             // Told by trailers, which no answer of HTTP/1.1 has.
             Self::PubSub => Answer::empty(StatusCode::UNAUTHORIZED),
+            Self::DataCloud => {
+                let body = json!({"error": "Unauthorized", "message": "Jwt is expired"});
+                Answer::json(StatusCode::UNAUTHORIZED, &body)
+            }
+            Self::AccountEngagement => account_engagement::error(
+                StatusCode::UNAUTHORIZED,
+                184,
+                "access_token is invalid, unknown, or malformed: Inactive token",
+            ),
+            Self::Platform => platform::error(StatusCode::UNAUTHORIZED, "JWT Token is invalid or expired"),
         };
         answer.dead()
     }

@@ -17,6 +17,19 @@ pub(crate) enum Site {
     Org { org_id: String, door: u16 },
     /// `api.pubsub.salesforce.com`, for all orgs; a call names its own.
     PubSub { org_id: Option<String> },
+    /// A host of a service beside the orgs.
+    Service(Service),
+}
+
+/// A service with hosts of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Service {
+    /// The Data Cloud tenant of an org.
+    DataCloud { org_id: String },
+    /// Account Engagement.
+    AccountEngagement,
+    /// `api.salesforce.com`.
+    Platform,
 }
 
 pub(crate) struct Door {

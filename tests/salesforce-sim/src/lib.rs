@@ -59,6 +59,10 @@ mod rest;
 mod soap;
 mod xml;
 
+mod account_engagement;
+mod data_cloud;
+mod platform;
+
 mod answer;
 mod body;
 mod multipart;

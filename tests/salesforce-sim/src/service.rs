@@ -11,7 +11,7 @@ use crate::answer::{Answer, JSON};
 use crate::body::Body;
 use crate::call::{Call, Presented, TOKEN_PATH};
 use crate::dead_session::{ApiFamily, rest_error};
-use crate::doors::Site;
+use crate::doors::{Service, Site};
 use crate::faults::Effect;
 use crate::oauth_error::OauthError;
 use crate::state::Shared;
@@ -20,6 +20,7 @@ use crate::state::orgs::{OldInstance, OrgKind};
 use crate::stop::Stop;
 use crate::upload::{Upload, UploadError};
 use crate::wire::ResetSwitch;
+use crate::{account_engagement, data_cloud, platform};
 use crate::{
     approval, authorize, bulk, control, device, identity, introspect, login, openid, rest, revoke, soap, token_endpoint,
 };
@@ -173,7 +174,15 @@ async fn route(call: &Call, upload: Upload) -> Result<Answer, Stop> {
         upload.drain().await?;
         return Ok(refusal);
     }
+    if let Site::Service(service) = &call.site {
+        return match service {
+            Service::DataCloud { org_id } => data_cloud::answer(call, org_id, upload).await,
+            Service::AccountEngagement => account_engagement::answer(call, upload).await,
+            Service::Platform => platform::answer(call, upload).await,
+        };
+    }
     match call.path() {
+        data_cloud::TOKEN_PATH => data_cloud::exchange(call, upload).await,
         TOKEN_PATH => token_endpoint::answer(call, upload).await,
         "/services/oauth2/authorize" => authorize::answer(call, upload).await,
         "/services/oauth2/introspect" => introspect::answer(call, upload).await,

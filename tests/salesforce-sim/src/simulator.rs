@@ -3,6 +3,7 @@
 
 mod consent;
 mod events;
+mod services;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};

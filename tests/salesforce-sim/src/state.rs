@@ -17,6 +17,8 @@ mod places;
 pub(crate) mod records;
 pub(crate) mod sessions;
 
+pub(crate) mod services;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -92,6 +94,8 @@ pub(crate) struct World {
     pub(crate) in_flight: HashSet<String>,
     /// Every exchange of a refresh token that was judged, in that order.
     pub(crate) exchanges: Vec<exchanges::Exchange>,
+    /// Services beside the orgs.
+    pub(crate) services: services::Services,
     /// Every client secret, password, token and code ever issued.
     pub(crate) secrets: Vec<String>,
 }

@@ -20,7 +20,7 @@ impl World {
         match site {
             Site::Login(kind) => self.org(org_id).options.kind == *kind,
             Site::Org { org_id: own, .. } => own == org_id,
-            Site::PubSub { .. } => false,
+            Site::PubSub { .. } | Site::Service(_) => false,
         }
     }
 
@@ -28,8 +28,8 @@ impl World {
     pub(crate) fn login_kind(&self, site: &Site) -> OrgKind {
         match site {
             Site::Login(kind) => *kind,
-            Site::PubSub { .. } => OrgKind::Production,
             Site::Org { org_id, .. } => self.org(org_id).options.kind,
+            Site::PubSub { .. } | Site::Service(_) => OrgKind::Production,
         }
     }
 

@@ -15,6 +15,7 @@ mod faulty;
 mod oauth;
 mod pubsub;
 mod resources;
+mod services;
 mod sessions;
 mod soap;
 mod streaming;
