@@ -22,6 +22,7 @@ use crate::proxy::admit::Admission;
 use crate::proxy::guard::ListenerKind;
 use crate::proxy::observe::Observer;
 use crate::proxy::replay_body::ReplayMemory;
+use crate::proxy::target::Targets;
 use crate::proxy::{Listen, Proxy};
 use crate::server::{self, Listener, Tls, TlsFault};
 use crate::shutdown::{self, Signals, Stop, Stopping};
@@ -253,6 +254,7 @@ fn start_workers(
     let memory = usize::try_from(settings.replay.memory_total).unwrap_or(usize::MAX);
     let replay_memory = Arc::new(ReplayMemory::new(memory, requests.replay_buffer_bytes.clone()));
     let tls = settings.tls.clone().map(Tls::load).transpose()?.map(Arc::new);
+    let targets = Arc::new(Targets::new(&config.targets, &engine.transport));
     let listener_kind = match settings.listen {
         Listen::Tcp(_) => ListenerKind::Tcp,
         Listen::Unix(_) => ListenerKind::Unix,
@@ -264,6 +266,7 @@ fn start_workers(
                 settings: Arc::clone(&settings),
                 tokens: tokens.clone(),
                 transport: Arc::clone(&engine.transport),
+                targets: Arc::clone(&targets),
                 observer: Arc::new(Observer::new(requests, log.map(AccessLog::buffer))),
                 admission: Arc::clone(&admission),
                 replay_memory: Arc::clone(&replay_memory),

@@ -17,6 +17,7 @@ use toml::{Table, Value};
 pub use crate::settings::Fault;
 
 use crate::oauth::{Apps, Flow, SecretFile};
+use crate::salesforce::hosts::TargetHosts;
 use crate::settings::{Section, unknown};
 use crate::store::StoreUrl;
 use crate::vault::Vault;
@@ -45,6 +46,8 @@ pub struct Config {
     pub apps: Apps,
     /// Section `[salesforce]`.
     pub transport: transport::Settings,
+    /// Hosts of section `[salesforce]` that calls may be sent to in place of their org's.
+    pub targets: TargetHosts,
     /// What `salesforce.ca_file` holds: certificates in PEM.
     pub extra_roots: Option<Vec<u8>>,
     /// Section `[log]`.
@@ -118,7 +121,7 @@ impl Config {
     /// Reads every section. `None` only with faults.
     fn read(table: Table, base: &Path, faults: &mut Vec<Fault>) -> Option<Self> {
         let mut sections = Sections::split(table, base, faults);
-        let (transport, extra_roots) = salesforce::read(sections.take("salesforce"));
+        let (transport, extra_roots, targets) = salesforce::read(sections.take("salesforce"));
         let apps = Apps::read(sections.take("apps"), &transport.trusted_hosts);
         let proxy = proxy::Settings::read(sections.take("proxy"));
         let ops = ops::Settings::read(sections.take("ops"));
@@ -175,6 +178,7 @@ impl Config {
             tokens,
             apps,
             transport,
+            targets,
             extra_roots,
             log,
             hub,

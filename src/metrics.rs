@@ -65,6 +65,8 @@ pub struct RequestMetrics {
 pub struct TokenMetrics {
     /// `orgpass_exchanges_total{grant,result}`
     pub exchanges: IntCounterVec,
+    /// `orgpass_data_cloud_exchanges_total{result}`
+    pub data_cloud: IntCounterVec,
     /// `orgpass_exchange_duration_seconds`
     pub exchange_duration: Histogram,
     /// `orgpass_connections{status}`
@@ -160,6 +162,12 @@ impl Metrics {
                     "Calls to a token endpoint, by grant and result.",
                     &["grant", "result"],
                 ),
+                data_cloud: counter_vec(
+                    &r,
+                    "orgpass_data_cloud_exchanges_total",
+                    "Exchanges of an org's token for one of its Data Cloud tenant, by result.",
+                    &["result"],
+                ),
                 exchange_duration: histogram(
                     &r,
                     "orgpass_exchange_duration_seconds",
@@ -240,6 +248,9 @@ impl Metrics {
         // So that growth from nothing is seen, these are there from the start.
         for result in ["answered", "refused", "unanswered"] {
             metrics.tokens.hub_wait.with_label_values(&[result]);
+        }
+        for result in ["tokens", "dead_session", "refused", "unavailable"] {
+            metrics.tokens.data_cloud.with_label_values(&[result]);
         }
         metrics
     }

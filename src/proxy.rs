@@ -6,6 +6,7 @@
 //! | [`observe`] | names the call; counts and logs it when its last byte has left |
 //! | [`respond`] | turns a [`ProxyError`](error::ProxyError) into a response that the caller's library understands |
 //! | [`guard`] | refuses what does not come from a caller |
+//! | [`target`] | finds the host that is meant, if it is not the org's own |
 //! | [`admit`] | bounds the calls in flight |
 //! | [`policy`] | finds the API family and refuses every other path |
 //! | [`identify`] | finds the connection and takes the tags out |
@@ -31,6 +32,7 @@ pub mod sanitize;
 mod settings;
 mod soap;
 mod spill;
+pub mod target;
 
 use std::sync::Arc;
 
@@ -48,8 +50,9 @@ use self::observe::{Observation, Observer};
 use self::replay_body::{ReplayBody, ReplayMemory, Source};
 use self::respond::ReplyForm;
 use self::soap::Envelope;
+use self::target::Targets;
 use crate::salesforce::soap::SoapApi;
-use crate::salesforce::{ApiFamily, Resource};
+use crate::salesforce::{ApiFamily, Resource, Target};
 use crate::token::{Slot, TokenSource};
 use crate::transport::Transport;
 
@@ -66,6 +69,8 @@ pub struct Proxy {
     pub tokens: TokenSource,
     /// The outbound client.
     pub transport: Arc<Transport>,
+    /// Hosts beside the orgs' own.
+    pub targets: Arc<Targets>,
     /// Counts and logs.
     pub observer: Arc<Observer>,
     /// Bounds the calls of all workers.
@@ -114,9 +119,10 @@ impl Proxy {
     /// The steps between observe and respond, in order.
     async fn relay(&self, request: Request<Incoming>, seen: &mut Observation) -> Result<Response<Body>, Refusal> {
         let (mut head, body) = request.into_parts();
-        guard::guard(&head, self.listener, &self.settings.allowed_hosts, &self.settings.tags)?;
+        let target = guard::guard(&head, self.listener, &self.settings.allowed_hosts, &self.settings.tags)?;
         let permit = self.admission.admit()?;
-        let (path, resource) = policy::judge(head.uri.path())?;
+        let (path, resource) = target::judge(target, head.uri.path())
+            .map_err(|error| Refusal { error, form: ReplyForm::of(target.map(Target::family), &head.headers) })?;
         let (family, envelope, body) = match resource {
             Resource::Relayed(family) => (family, None, Source::Caller(body)),
             // Boxed, so that other calls do not carry the state of these about.
@@ -146,7 +152,11 @@ impl Proxy {
         let path = Uri::from(policy::outgoing_path(&head.uri));
         let mut call = Outgoing::new(head.method, path, head.headers, family, envelope, own_url);
         let body = ReplayBody::new(body, &self.settings.replay, &self.replay_memory);
-        let answer = authenticate::authenticate(self, &slot, &mut call, &body, seen).await;
+        let answer = match target {
+            None => authenticate::authenticate(self, &slot, &mut call, &body, seen).await,
+            // Apart, so that the others need no room for it.
+            Some(target) => Box::pin(target::send(self, &slot, target, &mut call, &body, seen)).await,
+        };
         answer.map_err(|error| Refusal { error, form: ReplyForm::of(Some(family), call.headers()) })
     }
 

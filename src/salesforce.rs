@@ -9,11 +9,13 @@ pub mod identity;
 pub mod limits;
 pub mod scopes;
 pub mod soap;
+pub mod targets;
 pub mod token_errors;
 
 pub use api_families::{ApiFamily, Resource, TokenPlace, Verdict};
 pub use error_code::ErrorCode;
-pub use hosts::{HostError, InstanceUrl, LoginUrl, Origin, TrustedHosts, is_special_address};
+pub use hosts::{HostError, InstanceUrl, LoginUrl, Origin, TargetUrl, TrustedHosts, is_special_address};
 pub use limits::LimitInfo;
 pub use scopes::Scopes;
+pub use targets::Target;
 pub use token_errors::TokenFailure;

@@ -21,7 +21,7 @@ pub use one_shot::{Answer, OneShot, OneShotError};
 pub use request_body::{BodyError, RequestBody};
 pub use settings::Settings;
 
-use crate::salesforce::hosts::{InstanceUrl, LoginUrl, WebUrl};
+use crate::salesforce::hosts::{InstanceUrl, LoginUrl, Origin, TargetUrl, WebUrl};
 
 /// Why the outbound client cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +61,15 @@ impl Transport {
 
     /// The instance at `url` with its idle connections, shared by everybody who names it.
     pub fn instance(&self, url: &InstanceUrl) -> Arc<Instance> {
+        self.shared(url)
+    }
+
+    /// The same for a host beside the org's own.
+    pub fn target(&self, url: &TargetUrl) -> Arc<Instance> {
+        self.shared(url)
+    }
+
+    fn shared(&self, url: &Origin) -> Arc<Instance> {
         let mut instances = self.instances();
         if let Some(known) = instances.iter().filter_map(Weak::upgrade).find(|known| known.url() == url) {
             return known;

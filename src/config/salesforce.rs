@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use crate::salesforce::hosts::TrustedHosts;
+use crate::salesforce::hosts::{HostError, TargetHosts, TargetUrl, TrustedHosts};
 use crate::settings::Section;
 use crate::transport::{Settings, Transport};
 
 /// Bundles of every public root have a quarter of this.
 const MAX_CA_BYTES: u64 = 1 << 20;
 
-/// Takes the keys of `[salesforce]`: the outbound client's settings, and the extra roots in PEM.
-pub(super) fn read(mut section: Section<'_>) -> (Settings, Option<Vec<u8>>) {
+/// Takes the keys of `[salesforce]`: the outbound client's settings, the extra roots in PEM, and the hosts of targets.
+pub(super) fn read(mut section: Section<'_>) -> (Settings, Option<Vec<u8>>, TargetHosts) {
     let seconds = Duration::from_secs;
     let settings = Settings {
         trusted_hosts: TrustedHosts::new(section.list("trusted_hosts")),
@@ -31,6 +31,21 @@ pub(super) fn read(mut section: Section<'_>) -> (Settings, Option<Vec<u8>>) {
     if let Some(Err(error)) = roots.as_deref().map(|pem| Transport::new(settings.clone(), Some(pem), 1)) {
         section.fault("ca_file", error);
     }
+    let trusted = &settings.trusted_hosts;
+    let targets = TargetHosts {
+        account_engagement: target(&mut section, "account_engagement_url", trusted, TargetUrl::account_engagement),
+        platform: target(&mut section, "platform_url", trusted, TargetUrl::platform),
+    };
     section.finish();
-    (settings, roots)
+    (settings, roots, targets)
+}
+
+fn target(
+    section: &mut Section<'_>,
+    key: &'static str,
+    trusted: &TrustedHosts,
+    parse: fn(&str, &TrustedHosts) -> Result<TargetUrl, HostError>,
+) -> Option<TargetUrl> {
+    let text = section.text(key)?;
+    parse(&text, trusted).map_err(|error| section.fault(key, error)).ok()
 }

@@ -18,16 +18,16 @@ use super::peek::{judge, peek};
 use super::replay_body::ReplayBody;
 use super::{Proxy, own_urls, sanitize};
 use crate::salesforce::{ErrorCode, Verdict};
-use crate::token::{Session, Slot};
+use crate::token::{DataCloudSession, Session, Slot};
 use crate::transport::ResponseBody;
 
-const MAX_SENDS: u32 = 3;
+pub(super) const MAX_SENDS: u32 = 3;
 
 /// `Orgpass-Replay` says what came of a dead session, when it mattered.
 pub const REPLAY: HeaderName = HeaderName::from_static("orgpass-replay");
 
 /// What an answer turned out to be.
-enum Answered {
+pub(super) enum Answered {
     /// The org's answer, for the caller.
     Live(Response<Body>),
     /// The session is dead; Salesforce's code for it, where the answer has one.
@@ -72,7 +72,7 @@ pub async fn authenticate(
 }
 
 /// Looks at an answer as far as its family's table asks for, and makes the caller's response of it.
-async fn inspect(
+pub(super) async fn inspect(
     proxy: &Proxy,
     slot: &Arc<Slot>,
     call: &Outgoing,
@@ -82,6 +82,7 @@ async fn inspect(
     timer: Pin<Box<Sleep>>,
 ) -> Result<Answered, ProxyError> {
     let (mut head, mut rest) = answer.into_parts();
+    let token = call.data_cloud().map_or(session.token(), DataCloudSession::token).expose().as_bytes();
     let mut peeked = None;
     if call.family.peeks_at(head.status.as_u16()) {
         // Without a body nothing tells a dead session from another refusal; that the next is refused too, tells.
@@ -92,17 +93,17 @@ async fn inspect(
         if let Verdict::Dead { code } = judge(call.family, head.status.as_u16(), &head.headers, &seen) {
             return Ok(Answered::Dead(Some(code)));
         }
-        if sanitize::contains_token(&seen.plain, session.token().expose().as_bytes()) {
+        if sanitize::contains_token(&seen.plain, token) {
             return Err(ProxyError::ResponseWithheld);
         }
         peeked = Some(seen.raw).filter(|raw: &Bytes| !raw.is_empty());
     }
     if shows_acceptance(head.status) {
-        proxy.tokens.accepted(slot, session, call.family);
+        call.note_accepted(&proxy.tokens, slot, session);
     }
     body.forget();
-    sanitize::response(&mut head.headers, session.instance.url());
-    if sanitize::carries_token(&head.headers, session.token().expose().as_bytes()) {
+    sanitize::response(&mut head.headers, call.instance(session).url());
+    if sanitize::carries_token(&head.headers, token) {
         return Err(ProxyError::ResponseWithheld);
     }
     let pause_limit = call.family.row().body_idle_timeout;

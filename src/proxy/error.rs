@@ -3,6 +3,7 @@
 
 mod faults;
 mod from_token;
+mod target_fault;
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use crate::connection::Cause;
 use crate::salesforce::ErrorCode;
 
 pub use faults::{HostFault, PathFault, Place, RequestFault, TagFault, Unavailable};
+pub use target_fault::TargetFault;
 
 /// Whose doing an error is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -118,6 +120,8 @@ pub enum ProxyError {
         /// Salesforce's own error code, if it gave one.
         code: Option<ErrorCode>,
     },
+    /// Something stands in the way of a call for another host than the org's own.
+    Target(TargetFault),
     /// Too many calls are in flight.
     Overloaded,
     /// There is no usable token at the moment.
@@ -144,6 +148,7 @@ impl ProxyError {
             Self::NotConnected => Code::NotConnected,
             Self::Reauthorize { .. } => Code::Reauthorize,
             Self::Misconfigured { .. } => Code::Misconfigured,
+            Self::Target(fault) => fault.code(),
             Self::Overloaded => Code::Overloaded,
             Self::TokenUnavailable(_) => Code::TokenUnavailable,
             Self::ReplayNotPossible => Code::ReplayNotPossible,
@@ -191,6 +196,7 @@ impl ProxyError {
                 Cow::Owned(format!("A person must connect the org again. {} {}", cause.meaning(), cause.fix()))
             }
             Self::Misconfigured { cause, code } => Cow::Owned(misconfigured(*cause, code.as_ref())),
+            Self::Target(fault) => fault.text(),
             Self::Overloaded => {
                 Cow::Borrowed("Too many calls are in flight here or for this connection. Send it again later.")
             }

@@ -10,6 +10,7 @@ use tokio::time::{Instant, Sleep};
 use super::error::ProxyError;
 use super::replay_body::ReplayBody;
 use super::soap::Envelope;
+use super::target::Away;
 use crate::salesforce::{ApiFamily, TokenPlace};
 use crate::token::Session;
 use crate::transport::{Connection, DialError, RequestBody, ResponseBody, SendError, Transport};
@@ -29,6 +30,8 @@ pub struct Outgoing {
     envelope: Option<Box<Envelope>>,
     /// The proxy's own URL, if the org's is to be replaced by it in the answer.
     pub own_url: Option<String>,
+    /// The host that it goes to in place of the org's own, if it is for one.
+    pub(super) away: Option<Away>,
 }
 
 impl Outgoing {
@@ -48,7 +51,7 @@ pub async fn forward(
     timer: &mut Pin<Box<Sleep>>,
 ) -> Result<Response<ResponseBody>, ProxyError> {
     let mut request = call.request(session, body);
-    let mut connection = transport.connection(&session.instance, worker).await.map_err(undialled)?;
+    let mut connection = transport.connection(call.instance(session), worker).await.map_err(undialled)?;
     loop {
         let reused = connection.is_reused();
         match wait_for_head(connection, request, body, timer, call.family.row().first_byte_timeout).await {
@@ -56,13 +59,13 @@ pub async fn forward(
             // An idle connection that the org had closed: nothing was sent, so a new one is no replay.
             Err(Failure::Send(SendError::Unsent(unsent))) if reused => {
                 request = *unsent;
-                connection = transport.fresh_connection(&session.instance, worker).await.map_err(undialled)?;
+                connection = transport.fresh_connection(call.instance(session), worker).await.map_err(undialled)?;
             }
             Err(Failure::Send(error)) => {
                 if body.caller_failed() {
                     return Err(ProxyError::InvalidRequest(super::error::RequestFault::Body));
                 }
-                tracing::warn!(host = session.instance.url().host(), %error, "the org's connection failed");
+                tracing::warn!(host = call.instance(session).url().host(), %error, "the org's connection failed");
                 return Err(ProxyError::UpstreamUnreachable);
             }
             Err(Failure::TimedOut) => return Err(ProxyError::UpstreamTimeout),
@@ -111,7 +114,7 @@ impl Outgoing {
         if let Some(name) = token_header(family) {
             headers.insert(name, HeaderValue::from_static(""));
         }
-        Self { method, uri, headers, family, envelope, own_url }
+        Self { method, uri, headers, family, envelope, own_url, away: None }
     }
 
     /// The headers that go on, without host and token.
@@ -131,9 +134,9 @@ impl Outgoing {
         let copy = self.headers.clone();
         *request.headers_mut() = std::mem::replace(&mut self.headers, copy);
         let headers = request.headers_mut();
-        headers.insert(HOST, session.instance.host().clone());
+        headers.insert(HOST, self.instance(session).host().clone());
         match self.family.row().token_place {
-            TokenPlace::Authorization => drop(headers.insert(AUTHORIZATION, session.authorization.clone())),
+            TokenPlace::Authorization => drop(headers.insert(AUTHORIZATION, self.authorization(session).clone())),
             TokenPlace::XSfdcSession => drop(headers.insert(X_SFDC_SESSION, session.bare.clone())),
             TokenPlace::SoapHeader => {}
         }

@@ -12,9 +12,11 @@ use http::header::{self, CONNECTION, CONTENT_LENGTH, EXPECT, HOST, ORIGIN, TRANS
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 
-use super::error::{HostFault, ProxyError, RequestFault, TagFault};
+use super::error::{HostFault, ProxyError, RequestFault};
 use super::identify::TagNames;
 use super::sanitize::{is_reserved, spells};
+use super::target;
+use crate::salesforce::Target;
 
 pub use local_host::{AllowedHost, AllowedHosts, NotAHost};
 
@@ -47,7 +49,8 @@ pub enum ListenerKind {
     Unix,
 }
 
-/// Lets a request through that comes from a caller and has one meaning only.
+/// Lets a request through that comes from a caller and has one meaning only, and tells which host it names that it is for in
+/// place of the org's own.
 ///
 /// The HTTP parser has resolved some framing before: a `Content-Length` beside `Transfer-Encoding` is gone by now, the
 /// body was read as chunked, and the connection ends after it.
@@ -56,7 +59,7 @@ pub fn guard(
     listener: ListenerKind,
     allowed_hosts: &AllowedHosts,
     names: &TagNames,
-) -> Result<(), ProxyError> {
+) -> Result<Option<Target>, ProxyError> {
     if parts.version != Version::HTTP_11 {
         return Err(RequestFault::Version.into());
     }
@@ -72,6 +75,7 @@ pub fn guard(
     }
     let mut length_seen = false;
     let mut encoding_seen = false;
+    let mut target = None;
     for (name, value) in &parts.headers {
         match *name {
             ORIGIN => return Err(HostFault::Origin.into()),
@@ -94,13 +98,13 @@ pub fn guard(
             // Java's own client offers h2c with every request in the clear; such an offer may be ignored.
             UPGRADE if !value.as_bytes().eq_ignore_ascii_case(b"h2c") => return Err(RequestFault::Upgrade.into()),
             CONNECTION => connection(value, names)?,
-            _ => other(name, value, names)?,
+            _ => other(name, value, names, &mut target)?,
         }
     }
     if length_seen && encoding_seen {
         return Err(RequestFault::LengthAndEncoding.into());
     }
-    Ok(())
+    Ok(target)
 }
 
 fn only_host(headers: &HeaderMap) -> Result<&HeaderValue, RequestFault> {
@@ -124,7 +128,12 @@ fn connection(value: &HeaderValue, names: &TagNames) -> Result<(), RequestFault>
     Ok(())
 }
 
-fn other(name: &HeaderName, value: &HeaderValue, names: &TagNames) -> Result<(), ProxyError> {
+fn other(
+    name: &HeaderName,
+    value: &HeaderValue,
+    names: &TagNames,
+    target: &mut Option<Target>,
+) -> Result<(), ProxyError> {
     let text = name.as_str();
     if *name == SEC_FETCH_SITE && !matches!(value.as_bytes(), b"none" | b"same-origin") {
         return Err(HostFault::CrossSite.into());
@@ -134,7 +143,7 @@ fn other(name: &HeaderName, value: &HeaderValue, names: &TagNames) -> Result<(),
     }
     let is_tag = [&names.tenant, &names.user, &names.credential].contains(&name);
     if text.starts_with("orgpass-") && !is_tag {
-        return Err(TagFault::NotATag(name.clone()).into());
+        target::note(name, value, target)?;
     }
     Ok(())
 }

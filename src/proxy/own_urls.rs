@@ -22,7 +22,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use super::body::OrgBody;
 use super::error::ProxyError;
 use super::sanitize;
-use crate::salesforce::{ApiFamily, InstanceUrl};
+use crate::salesforce::{ApiFamily, Origin};
 
 /// These documents have a few kilobytes; a larger one goes on as it is.
 const MAX_BYTES: usize = 256 * 1024;
@@ -55,7 +55,7 @@ fn is_version(path: &str) -> bool {
 }
 
 /// Makes the own org's URLs in an answer those of the proxy at `base`.
-pub(super) async fn map(head: &mut Parts, body: &mut OrgBody, own: &InstanceUrl, base: &str) -> Result<(), ProxyError> {
+pub(super) async fn map(head: &mut Parts, body: &mut OrgBody, own: &Origin, base: &str) -> Result<(), ProxyError> {
     if head.status != StatusCode::OK || !is_plain_json(&head.headers) {
         return Ok(());
     }
@@ -88,7 +88,7 @@ fn is_plain_json(headers: &HeaderMap) -> bool {
 }
 
 /// The document with its URLs mapped; `None` if it is no JSON object.
-fn rewritten(document: &[u8], own: &InstanceUrl, base: &str) -> Option<Bytes> {
+fn rewritten(document: &[u8], own: &Origin, base: &str) -> Option<Bytes> {
     let mut fields: Fields = serde_json::from_slice(document).ok()?;
     for (name, value) in &mut fields.0 {
         if IDENTITY.contains(&name.as_str()) {
@@ -122,7 +122,7 @@ fn identity(url: &str, base: &str) -> Option<String> {
 }
 
 /// A URL within the own org.
-fn within(url: &str, own: &InstanceUrl, base: &str) -> Option<String> {
+fn within(url: &str, own: &Origin, base: &str) -> Option<String> {
     let path = String::from_utf8(sanitize::path_within(own, url.as_bytes())?).ok()?;
     // A bare origin stays one: clients put paths behind it.
     let path = if path == "/" && !url.ends_with('/') { "" } else { &path };

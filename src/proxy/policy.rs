@@ -10,7 +10,7 @@ use http::Uri;
 use http::uri::PathAndQuery;
 
 use super::error::{PathFault, ProxyError};
-use crate::salesforce::{ApiFamily, Resource};
+use crate::salesforce::{ApiFamily, Resource, Target};
 
 /// The first segments decide what a path is, so that a slash in them must be a plain one.
 const DECIDING_SEGMENTS: usize = 3;
@@ -28,17 +28,30 @@ impl JudgedPath<'_> {
 
 /// Judges a request's raw path: what it asks for, if that may be relayed at all.
 pub fn judge(path: &str) -> Result<(JudgedPath<'_>, Resource), ProxyError> {
+    judge_as(path, ApiFamily::of, PathFault::Unknown)
+}
+
+/// The same for a call that is for a target in place of the org.
+pub fn judge_at(target: Target, path: &str) -> Result<(JudgedPath<'_>, Resource), ProxyError> {
+    judge_as(path, |path| target.resource(path), PathFault::NotOfTarget(target))
+}
+
+fn judge_as(
+    path: &str,
+    resource: impl FnOnce(&str) -> Resource,
+    unknown: PathFault,
+) -> Result<(JudgedPath<'_>, Resource), ProxyError> {
     if !path.starts_with('/') {
-        return Err(PathFault::Unknown.into());
+        return Err(unknown.into());
     }
     let judged = if is_plain(path) { Cow::Borrowed(path) } else { Cow::Owned(decode(path)?) };
-    let fault = match ApiFamily::of(&judged) {
+    let fault = match resource(&judged) {
         resource @ (Resource::Relayed(_) | Resource::Soap(_) | Resource::Local(_)) => {
             return Ok((JudgedPath(judged), resource));
         }
         Resource::Credentials => PathFault::Credentials,
         Resource::NotYet(api) => PathFault::NotYet(api),
-        Resource::Unknown => PathFault::Unknown,
+        Resource::Unknown => unknown,
     };
     Err(fault.into())
 }

@@ -1,5 +1,6 @@
 //! Turns a `ProxyError` into a response in the API family's own form, so that a client library shows it to its user.
 
+mod objects;
 #[cfg(test)]
 mod tests;
 
@@ -34,6 +35,12 @@ pub enum ReplyForm {
     BulkXml,
     /// A SOAP fault.
     Soap,
+    /// Data Cloud's object.
+    DataCloud,
+    /// Account Engagement's object.
+    AccountEngagement,
+    /// The platform's object with a list.
+    Platform,
 }
 
 impl ReplyForm {
@@ -44,6 +51,9 @@ impl ReplyForm {
             ErrorForm::Rest if accepted == Some(Media::Xml) => Self::RestXml,
             ErrorForm::Rest => Self::RestJson,
             ErrorForm::Soap => Self::Soap,
+            ErrorForm::DataCloud => Self::DataCloud,
+            ErrorForm::AccountEngagement => Self::AccountEngagement,
+            ErrorForm::Platform => Self::Platform,
             ErrorForm::Bulk => {
                 let sent = headers.get(CONTENT_TYPE).and_then(|value| media(value.as_bytes()));
                 match sent.or(accepted) {
@@ -56,17 +66,20 @@ impl ReplyForm {
 
     fn content_type(self) -> HeaderValue {
         match self {
-            Self::RestJson | Self::BulkJson => JSON,
             Self::RestXml | Self::BulkXml => XML,
             Self::Soap => SOAP,
+            _ => JSON,
         }
     }
 
     fn body(self, code: Code, message: &str) -> String {
-        let code = code.as_salesforce();
+        let (status, code) = (code.status(), code.as_salesforce());
         match self {
             Self::RestJson => to_json(&[RestError { message, error_code: code }]),
             Self::BulkJson => to_json(&BulkError { exception_code: code, exception_message: message }),
+            Self::DataCloud => objects::data_cloud(code, message),
+            Self::AccountEngagement => objects::account_engagement(status, message),
+            Self::Platform => objects::platform(code, message),
             Self::RestXml => format!(
                 "{DECLARATION}<Errors><Error><errorCode>{code}</errorCode><message>{}</message></Error></Errors>",
                 escape(message)

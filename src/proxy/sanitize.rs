@@ -10,7 +10,7 @@ use http::header::{CONNECTION, CONTENT_LOCATION, LOCATION};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use memchr::memmem;
 
-use crate::salesforce::InstanceUrl;
+use crate::salesforce::Origin;
 
 pub use location::within as path_within;
 pub use reserved::{is_reserved, spells};
@@ -26,7 +26,7 @@ pub fn request(headers: &mut HeaderMap) {
 }
 
 /// Removes from a response's headers what must not reach the caller, and turns a `Location` of the own org into a path.
-pub fn response(headers: &mut HeaderMap, own: &InstanceUrl) {
+pub fn response(headers: &mut HeaderMap, own: &Origin) {
     remove_named_by_connection(headers);
     remove_all(headers, reserved::ends_with_a_response);
     for name in [LOCATION, CONTENT_LOCATION] {

@@ -2,6 +2,7 @@
 //! its errors take and which time-outs hold. What is in no row is not relayed.
 
 mod dead_session;
+mod targets;
 
 use std::time::Duration;
 
@@ -19,6 +20,12 @@ pub enum ApiFamily {
     Soap,
     /// Identity URL and userinfo.
     Identity,
+    /// The APIs of a Data Cloud tenant's own host, with a token of Data Cloud's own.
+    DataCloud,
+    /// Account Engagement (Pardot).
+    AccountEngagement,
+    /// What `api.salesforce.com` serves.
+    Platform,
 }
 
 /// Where the token goes in a request to the org.
@@ -41,6 +48,12 @@ pub enum ErrorForm {
     Bulk,
     /// A SOAP fault, whose status is 500.
     Soap,
+    /// One object with `error` and `message`.
+    DataCloud,
+    /// One object with a number as `code`, and `message`.
+    AccountEngagement,
+    /// An object with a list of `errors`, each with `message`.
+    Platform,
 }
 
 /// What holds for one API family.
@@ -139,7 +152,8 @@ static IDENTITY: Row = Row {
 
 impl ApiFamily {
     /// Every family, for tables and metrics.
-    pub const ALL: [Self; 4] = [Self::Rest, Self::Bulk, Self::Soap, Self::Identity];
+    pub const ALL: [Self; 7] =
+        [Self::Rest, Self::Bulk, Self::Soap, Self::Identity, Self::DataCloud, Self::AccountEngagement, Self::Platform];
 
     /// What holds for this family.
     pub fn row(self) -> &'static Row {
@@ -148,7 +162,16 @@ impl ApiFamily {
             Self::Bulk => &BULK,
             Self::Soap => &SOAP,
             Self::Identity => &IDENTITY,
+            Self::DataCloud => &targets::DATA_CLOUD,
+            Self::AccountEngagement => &targets::ACCOUNT_ENGAGEMENT,
+            Self::Platform => &targets::PLATFORM,
         }
+    }
+
+    /// Whether the org itself serves it, so that a refusal says something of the connection and not only of a service
+    /// that the org may not even have.
+    pub fn is_of_org(self) -> bool {
+        !matches!(self, Self::DataCloud | Self::AccountEngagement | Self::Platform)
     }
 
     /// The word in metrics and logs.

@@ -3,6 +3,7 @@
 
 mod pasted;
 mod special_addresses;
+mod target_url;
 #[cfg(test)]
 mod tests;
 mod url_parts;
@@ -13,6 +14,7 @@ use std::ops::Deref;
 use std::str::FromStr;
 
 pub use special_addresses::is_special_address;
+pub use target_url::{Environment, TargetHosts, TargetUrl};
 use url_parts::UrlParts;
 pub use web_url::WebUrl;
 

@@ -13,6 +13,7 @@ use crate::secret::Secret;
 use crate::transport::{Instance, Transport};
 
 use super::SessionSecret;
+use super::data_cloud::DataCloud;
 use super::lifetime::Life;
 
 /// A token that is refused this soon after it was stored was never good here.
@@ -44,6 +45,8 @@ pub struct Session {
     /// What introspection told since, in seconds; zero for nothing.
     introspected: AtomicU32,
     jitter: u8,
+    /// What it has earned at Data Cloud.
+    pub(super) data_cloud: DataCloud,
 }
 
 impl Session {
@@ -74,12 +77,18 @@ impl Session {
             told: Life::told(secret),
             introspected: AtomicU32::new(0),
             jitter: secret.generation.jitter(),
+            data_cloud: DataCloud::default(),
         })
     }
 
     /// The token's bytes, to look for them in responses.
     pub fn token(&self) -> &Secret<String> {
         &self.token
+    }
+
+    /// Whether it is a JWT-based access token, which some services insist on.
+    pub fn is_jwt(&self) -> bool {
+        self.token.expose().starts_with("eyJ")
     }
 
     /// Spreads work on many sessions over time: 0 to 255, the same for one generation everywhere.
@@ -148,7 +157,8 @@ impl Session {
     }
 }
 
-fn sensitive(text: &str) -> Option<HeaderValue> {
+/// A header value that is not printed; `None` for what is none.
+pub(super) fn sensitive(text: &str) -> Option<HeaderValue> {
     let mut value = HeaderValue::from_str(text).ok()?;
     value.set_sensitive(true);
     Some(value)

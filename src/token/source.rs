@@ -3,6 +3,7 @@
 
 mod app_files;
 mod changes;
+mod data_cloud;
 mod introspection;
 mod refusals;
 

@@ -16,7 +16,7 @@ use hyper_util::rt::TokioIo;
 use super::dial::{DialError, Stream};
 use super::driver::Driver;
 use super::{BodyError, RequestBody};
-use crate::salesforce::hosts::InstanceUrl;
+use crate::salesforce::hosts::Origin;
 
 /// Why a request got no response head.
 #[derive(Debug, thiserror::Error)]
@@ -31,7 +31,7 @@ pub enum SendError {
 
 /// One API host and its idle connections, separate per worker.
 pub struct Instance {
-    url: InstanceUrl,
+    url: Origin,
     host: HeaderValue,
     idle: Box<[Mutex<Vec<Idle>>]>,
     max_idle: usize,
@@ -70,13 +70,13 @@ pub struct ResponseBody {
 }
 
 impl Instance {
-    pub(super) fn new(url: InstanceUrl, workers: usize, max_idle: usize) -> Self {
+    pub(super) fn new(url: Origin, workers: usize, max_idle: usize) -> Self {
         let host = HeaderValue::from_str(url.authority()).expect("a parsed host is a valid header value");
         Self { url, host, idle: (0..workers).map(|_| Mutex::default()).collect(), max_idle }
     }
 
     /// Where it is.
-    pub fn url(&self) -> &InstanceUrl {
+    pub fn url(&self) -> &Origin {
         &self.url
     }
 

@@ -31,5 +31,6 @@ mod sanitizing;
 mod soap;
 mod storing;
 mod streaming;
+mod targeting;
 mod warm;
 mod world;

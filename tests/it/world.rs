@@ -232,10 +232,14 @@ impl World {
             sandbox_login_url = "{}"
             [salesforce]
             trusted_hosts = ["127.0.0.1"]
+            account_engagement_url = "{}"
+            platform_url = "{}"
             "#,
             app.client_id,
             sim.url(),
-            sim.sandbox_url()
+            sim.sandbox_url(),
+            sim.account_engagement_url(),
+            sim.platform_url()
         );
         let mut table: toml::Table = text.parse().unwrap();
         merge(&mut table, more.parse().unwrap());

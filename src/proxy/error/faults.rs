@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::HeaderName;
 
 use crate::connection::{LocalTokenError, NameError};
+use crate::salesforce::Target;
 use crate::salesforce::soap::SoapFault;
 
 macro_rules! texts {
@@ -94,6 +95,8 @@ pub enum PathFault {
     NotYet(&'static str),
     /// No path of a known API.
     Unknown,
+    /// No path of the target that the caller names.
+    NotOfTarget(Target),
 }
 
 impl PathFault {
@@ -109,6 +112,9 @@ impl PathFault {
             }
             Self::Logins => {
                 "No logins are answered here. Give the client the connection's local token as its access token, or add [proxy.logins.\"NAME\"] for the name that it logs in with."
+            }
+            Self::NotOfTarget(target) => {
+                return Cow::Owned(format!("What is relayed to the target {target} is {}.", target.paths()));
             }
             Self::NotYet(api) => {
                 return Cow::Owned(format!("{api} is not supported yet by this version of Orgpass."));
@@ -151,6 +157,8 @@ pub enum TagFault {
     AssertionUnfulfilled(HeaderName),
     /// The installation connection was meant by leaving the user out, and the configuration wants that asserted.
     AssertionMissing(HeaderName),
+    /// The target is not exactly one of those that there are.
+    Target(HeaderName),
 }
 
 /// Where a credential stood in a request.
@@ -202,6 +210,10 @@ impl TagFault {
             Self::Assertion(header) => format!("The header {header} must be user or installation."),
             Self::AssertionUnfulfilled(header) => format!(
                 "The header {header} does not fit: user needs a user to be named, installation needs none to be named."
+            ),
+            Self::Target(header) => format!(
+                "Send the header {header} only once, with one of {}; without it a call goes to the org itself.",
+                Target::ALL.map(Target::as_str).join(", ")
             ),
             Self::AssertionMissing(header) => format!(
                 "No user is named. If the tenant's installation connection is meant, say so with {header}: installation."

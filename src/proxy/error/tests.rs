@@ -1,5 +1,6 @@
 use super::*;
 use crate::connection::{LocalTokenError, NameError};
+use crate::salesforce::{HostError, Target};
 
 /// One error of each variant and kind.
 fn all_errors() -> Vec<ProxyError> {
@@ -22,6 +23,17 @@ fn all_errors() -> Vec<ProxyError> {
         errors.push(ProxyError::Reauthorize { cause: *cause });
         errors.push(ProxyError::Misconfigured { cause: Some(*cause), code: None });
     }
+    errors.extend(Target::ALL.map(|target| ProxyError::PathRefused(PathFault::NotOfTarget(target))));
+    errors.extend(
+        [
+            TargetFault::BusinessUnit,
+            TargetFault::TokenForm,
+            TargetFault::DataCloudScope,
+            TargetFault::DataCloudRefused(ErrorCode::parse(b"invalid_request")),
+            TargetFault::DataCloudHost(HostError::NotSalesforce),
+        ]
+        .map(ProxyError::Target),
+    );
     errors.extend(
         [
             PathFault::DotSegment,
@@ -49,6 +61,7 @@ fn all_errors() -> Vec<ProxyError> {
             TagFault::Assertion(header.clone()),
             TagFault::AssertionUnfulfilled(header.clone()),
             TagFault::AssertionMissing(header.clone()),
+            TagFault::Target(header.clone()),
         ]
         .map(ProxyError::InvalidTag),
     );

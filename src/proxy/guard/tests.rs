@@ -3,6 +3,7 @@ use http::uri::PathAndQuery;
 use proptest::prelude::*;
 
 use super::*;
+use crate::proxy::error::TagFault;
 
 fn request(lines: &[(&str, &str)]) -> Parts {
     let (mut parts, ()) = Request::new(()).into_parts();
@@ -15,7 +16,7 @@ fn request(lines: &[(&str, &str)]) -> Parts {
 
 fn on(listener: ListenerKind, parts: &Parts) -> Result<(), ProxyError> {
     let allowed = AllowedHosts::new(vec!["Orgpass.Internal".parse().unwrap()]);
-    guard(parts, listener, &allowed, &TagNames::default())
+    guard(parts, listener, &allowed, &TagNames::default()).map(drop)
 }
 
 fn verdict(lines: &[(&str, &str)]) -> Result<(), ProxyError> {
@@ -198,12 +199,41 @@ fn twins_with_underscores_and_misspelt_tags_are_refused() {
 fn configured_tag_names_are_guarded_like_the_default_ones() {
     let header = HeaderName::from_static;
     let names = TagNames { tenant: header("x-tenant"), user: header("x-user"), credential: header("x-kind") };
-    let judged = |lines: &[(&str, &str)]| guard(&request(lines), ListenerKind::Unix, &AllowedHosts::default(), &names);
+    let judged =
+        |lines: &[(&str, &str)]| guard(&request(lines), ListenerKind::Unix, &AllowedHosts::default(), &names).map(drop);
     assert_eq!(judged(&[("Host", "x"), ("X_Tenant", "acme")]), Err(RequestFault::Underscore.into()));
     assert_eq!(judged(&[("Host", "x"), ("Connection", "x-user")]), Err(RequestFault::Connection.into()));
     assert_eq!(judged(&[("Host", "x"), ("X-Tenant", "acme")]), Ok(()));
     let not_a_tag = TagFault::NotATag(header("orgpass-tenant"));
     assert_eq!(judged(&[("Host", "x"), ("Orgpass-Tenant", "acme")]), Err(not_a_tag.into()));
+}
+
+#[test]
+fn the_target_is_named_once_and_by_one_of_its_words() {
+    let named = |lines: &[(&str, &str)]| {
+        let mut all = vec![("Host", "localhost")];
+        all.extend(lines);
+        guard(&request(&all), ListenerKind::Tcp, &AllowedHosts::default(), &TagNames::default())
+    };
+    assert_eq!(named(&[]), Ok(None));
+    for target in Target::ALL {
+        assert_eq!(named(&[("Orgpass-Target", target.as_str())]), Ok(Some(target)));
+    }
+    let fault: ProxyError = TagFault::Target(HeaderName::from_static("orgpass-target")).into();
+    for lines in [
+        &[("orgpass-target", "")][..],
+        &[("orgpass-target", "org")],
+        &[("orgpass-target", "Platform")],
+        &[("orgpass-target", "platform, login")],
+        &[("orgpass-target", "platform"), ("Orgpass-Target", "platform")],
+    ] {
+        assert_eq!(named(lines), Err(fault.clone()), "{lines:?}");
+    }
+    for word in ["data-cloud", "account-engagement", "platform", "login"] {
+        assert!(fault.text().contains(word));
+    }
+    assert_eq!(named(&[("orgpass_target", "login")]), Err(RequestFault::Underscore.into()));
+    assert_eq!(named(&[("Connection", "orgpass-target")]), Err(RequestFault::Connection.into()));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::salesforce::TrustedHosts;
+use crate::salesforce::{InstanceUrl, TrustedHosts};
 
 const BASE: &str = "http://127.0.0.1:8180";
 

@@ -91,6 +91,30 @@ fn paths_that_try_to_get_past_the_fence_are_refused() {
 }
 
 #[test]
+fn a_targets_paths_are_judged_like_the_orgs() {
+    let judged = |target, path| match judge_at(target, path) {
+        Ok((_, Resource::Relayed(family))) => Ok(family),
+        Ok((_, other)) => panic!("{path} is {other:?}"),
+        Err(ProxyError::PathRefused(fault)) => Err(fault),
+        Err(other) => panic!("{path} is {other:?}"),
+    };
+    for (target, path, expected) in [
+        (Target::DataCloud, "/api/v2/query", Ok(ApiFamily::DataCloud)),
+        (Target::DataCloud, "/api/v2/%2e%2e/x", Err(PathFault::DotSegment)),
+        (Target::DataCloud, "/api%2Fv2/query", Err(PathFault::EncodedSlash)),
+        (Target::DataCloud, "/services/data/v67.0", Err(PathFault::NotOfTarget(Target::DataCloud))),
+        (Target::Platform, "/einstein/platform/v1/models", Ok(ApiFamily::Platform)),
+        (Target::Platform, "/einstein/..;/x", Err(PathFault::Character)),
+        (Target::Platform, "//services//oauth2/%74oken", Err(PathFault::Credentials)),
+        (Target::Login, "/services/oauth2/userinfo", Ok(ApiFamily::Identity)),
+        (Target::Login, "/services/oauth2/token", Err(PathFault::Credentials)),
+        (Target::Login, "*", Err(PathFault::NotOfTarget(Target::Login))),
+    ] {
+        assert_eq!(judged(target, path), expected, "{target} {path}");
+    }
+}
+
+#[test]
 fn the_path_is_sent_as_it_came_but_for_leading_slashes() {
     for (target, sent) in [
         ("/services/data/v67.0/query?q=SELECT+Id", "/services/data/v67.0/query?q=SELECT+Id"),
@@ -147,6 +171,7 @@ proptest! {
                 ApiFamily::Rest => &["services/data", "services/apexrest"],
                 ApiFamily::Bulk => &["services/async"],
                 ApiFamily::Identity => &["services/oauth2/userinfo", "id/00d"],
+                ApiFamily::DataCloud | ApiFamily::AccountEngagement | ApiFamily::Platform => &[],
             };
             let starts = |text: &str| allowed.iter().any(|prefix| text.starts_with(prefix));
             prop_assert!(starts(&read), "{} is read as {}", path, read);

@@ -21,6 +21,7 @@ fn header(response: &Response<Bytes>, name: &str) -> Option<String> {
 fn the_form_is_the_one_that_the_caller_reads() {
     let rest = Some(ApiFamily::Rest);
     let bulk = Some(ApiFamily::Bulk);
+    let xml = vec![(ACCEPT, "application/xml")];
     for (family, lines, expected) in [
         (None, vec![], ReplyForm::RestJson),
         (rest, vec![], ReplyForm::RestJson),
@@ -32,6 +33,9 @@ fn the_form_is_the_one_that_the_caller_reads() {
         (rest, vec![(ACCEPT, "application/xml;q=0")], ReplyForm::RestJson),
         (rest, vec![(CONTENT_TYPE, "application/xml")], ReplyForm::RestJson),
         (Some(ApiFamily::Identity), vec![(ACCEPT, "application/json")], ReplyForm::RestJson),
+        (Some(ApiFamily::DataCloud), xml.clone(), ReplyForm::DataCloud),
+        (Some(ApiFamily::AccountEngagement), xml.clone(), ReplyForm::AccountEngagement),
+        (Some(ApiFamily::Platform), xml, ReplyForm::Platform),
         (bulk, vec![], ReplyForm::BulkXml),
         (bulk, vec![(ACCEPT, "*/*")], ReplyForm::BulkXml),
         (bulk, vec![(CONTENT_TYPE, "application/json; charset=UTF-8")], ReplyForm::BulkJson),

@@ -1,10 +1,10 @@
 //! A `Location` on the connection's own org, as the caller must see it: a path, to be asked for here. Any other location
 //! is the caller's affair and stays as it is.
 
-use crate::salesforce::InstanceUrl;
+use crate::salesforce::Origin;
 
 /// The path of a location within the own org; `None` if it is elsewhere, or a path already.
-pub fn within(own: &InstanceUrl, location: &[u8]) -> Option<Vec<u8>> {
+pub fn within(own: &Origin, location: &[u8]) -> Option<Vec<u8>> {
     let after_scheme =
         strip_prefix(location, own.scheme().as_bytes()).and_then(|rest| rest.strip_prefix(b":")).unwrap_or(location);
     let after_host = strip_prefix(after_scheme.strip_prefix(b"//")?, own.authority().as_bytes())?;

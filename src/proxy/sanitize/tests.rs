@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::salesforce::TrustedHosts;
+use crate::salesforce::{InstanceUrl, TrustedHosts};
 
 const TOKEN: &[u8] = b"00Dxx0000001gPL!AQcAQexample.token_with.some_length";
 

@@ -1,6 +1,7 @@
 //! How each API family says that a session is dead. Only its own words count: a status alone never does, because the
 //! same statuses are used for requests that a new token would not help.
 
+mod targets;
 #[cfg(test)]
 mod tests;
 
@@ -20,11 +21,14 @@ const NOT_DEAD: [&[u8]; 2] =
 pub(super) fn judge(family: ApiFamily, content_type: Option<&[u8]>, body: &[u8]) -> Verdict {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii();
     let dead = match family {
+        ApiFamily::DataCloud => targets::data_cloud(content_type, body),
         _ if body.is_empty() => None,
         ApiFamily::Rest => rest(content_type, body),
         ApiFamily::Bulk => named(content_type, body, "exceptionCode", "InvalidSessionId"),
         ApiFamily::Soap => soap(body),
         ApiFamily::Identity => identity(body).or_else(|| rest(content_type, body)),
+        ApiFamily::AccountEngagement => targets::account_engagement(body),
+        ApiFamily::Platform => targets::platform(content_type, body),
     };
     match dead {
         Some(code) => Verdict::Dead { code },
@@ -58,8 +62,7 @@ fn identity(body: &[u8]) -> Option<ErrorCode> {
 
 /// Whether an error in the body has `code` in `field`.
 fn named(content_type: Option<&[u8]>, body: &[u8], field: &str, code: &str) -> Option<ErrorCode> {
-    let is_html = content_type.is_some_and(|kind| kind.len() >= 9 && kind[..9].eq_ignore_ascii_case(b"text/html"));
-    let found = if is_html {
+    let found = if is_html(content_type) {
         false
     } else if body.starts_with(b"<") {
         xml_holds(body, field, |text| text == code.as_bytes())
@@ -67,6 +70,10 @@ fn named(content_type: Option<&[u8]>, body: &[u8], field: &str, code: &str) -> O
         json_has(body, field, code)
     };
     found.then(|| ErrorCode::parse(code.as_bytes())).flatten()
+}
+
+fn is_html(content_type: Option<&[u8]>) -> bool {
+    content_type.is_some_and(|kind| kind.len() >= 9 && kind[..9].eq_ignore_ascii_case(b"text/html"))
 }
 
 /// Whether some element called `field`, with any namespace prefix, holds a text that is the `wanted` one. Text in XML

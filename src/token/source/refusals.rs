@@ -6,7 +6,12 @@ use std::time::Instant;
 use super::TokenSource;
 use crate::connection::{Cause, Generation, Status};
 use crate::salesforce::{ApiFamily, ErrorCode};
+use crate::token::slot::State;
 use crate::token::{Session, Slot, TokenError};
+
+fn refused_fresh(code: Option<ErrorCode>) -> TokenError {
+    TokenError::Misconfigured { cause: Cause::FreshTokenRefused, code }
+}
 
 impl TokenSource {
     /// Tells a dead session from an org that refuses a fresh one: then exchanges stop for a while.
@@ -18,24 +23,12 @@ impl TokenSource {
         code: Option<ErrorCode>,
         sent: Instant,
     ) -> Result<(), TokenError> {
-        let now = self.clock().now();
         let mut state = slot.state();
-        let refused_fresh = |code| TokenError::Misconfigured { cause: Cause::FreshTokenRefused, code };
-        if let Some(first_code) = state.cooling(family, now) {
-            return Err(refused_fresh(code.or(first_code)));
-        }
+        self.refuse_while_cooling(&state, family, &code, self.clock().now())?;
         if let Some(age) = refused.known_age(sent).filter(|_| !refused.was_refused_by(family)) {
             self.0.parts.metrics.age_at_refusal.observe(age.as_secs_f64());
         }
-        if refused.was_fresh(sent) && !refused.was_accepted_by(family) {
-            state.cool(family, code.clone(), now);
-            slot.set_troubled(true);
-            if !state.is_good_for_some(refused) {
-                (state.status, state.cause) = (Status::Misconfigured, Some(Cause::FreshTokenRefused));
-                self.write_status(slot, refused.generation, state.cause);
-            }
-            return Err(refused_fresh(code));
-        }
+        self.refuse_if_fresh(slot, &mut state, refused, family, code, sent)?;
         if let Some(last) = refused.last_use()
             && slot.session().as_ref().is_some_and(|held| held.generation == refused.generation)
         {
@@ -43,6 +36,43 @@ impl TokenSource {
         }
         refused.note_refused(family);
         Ok(())
+    }
+
+    /// Fails while this family's refusal of a fresh token stops exchanges.
+    pub(super) fn refuse_while_cooling(
+        &self,
+        state: &State,
+        family: ApiFamily,
+        code: &Option<ErrorCode>,
+        now: Instant,
+    ) -> Result<(), TokenError> {
+        match state.cooling(family, now) {
+            Some(first_code) => Err(refused_fresh(code.clone().or(first_code))),
+            None => Ok(()),
+        }
+    }
+
+    /// Fails, and stops exchanges for a while, if a session that was presented at `sent` was fresh then and never accepted.
+    pub(super) fn refuse_if_fresh(
+        &self,
+        slot: &Arc<Slot>,
+        state: &mut State,
+        refused: &Session,
+        family: ApiFamily,
+        code: Option<ErrorCode>,
+        sent: Instant,
+    ) -> Result<(), TokenError> {
+        if !refused.was_fresh(sent) || refused.was_accepted_by(family) {
+            return Ok(());
+        }
+        state.cool(family, code.clone(), self.clock().now());
+        slot.set_troubled(true);
+        // What another host than the org's own refuses says nothing of the connection.
+        if family.is_of_org() && !state.is_good_for_some(refused) {
+            (state.status, state.cause) = (Status::Misconfigured, Some(Cause::FreshTokenRefused));
+            self.write_status(slot, refused.generation, state.cause);
+        }
+        Err(refused_fresh(code))
     }
 
     pub(super) fn cure(&self, slot: &Arc<Slot>, generation: Generation, family: ApiFamily) {

@@ -5,7 +5,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
-use crate::salesforce::hosts::TrustedHosts;
+use crate::salesforce::hosts::{InstanceUrl, TrustedHosts};
 
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
@@ -25,7 +25,7 @@ async fn with_one_idle() -> (Arc<Instance>, TcpStream) {
     let address = listener.local_addr().unwrap();
     let trusted = TrustedHosts::new(vec!["127.0.0.1".parse().unwrap()]);
     let url = InstanceUrl::parse(&format!("http://{address}"), &trusted).unwrap();
-    let instance = Arc::new(Instance::new(url, 1, 4));
+    let instance = Arc::new(Instance::new((*url).clone(), 1, 4));
     let org = tokio::spawn(async move { accept_and_answer(&listener).await });
     let stream = Stream::Plain(TcpStream::connect(address).await.unwrap());
     let connection = Connection::handshake(&instance, 0, stream).await.unwrap();

@@ -1,0 +1,71 @@
+//! Why a call for another host than the org's own cannot be made.
+
+use std::borrow::Cow;
+
+use super::Code;
+use crate::salesforce::ErrorCode;
+use crate::salesforce::hosts::HostError;
+use crate::token::DataCloudError;
+
+/// What stands in the way of a call for a target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TargetFault {
+    /// A call for Account Engagement does not say which business unit it means.
+    BusinessUnit,
+    /// The platform takes JWT-based access tokens only, and the connection has another.
+    TokenForm,
+    /// The connection's token has none of Data Cloud's scopes.
+    DataCloudScope,
+    /// The org gives no token for Data Cloud, with its own code.
+    DataCloudRefused(Option<ErrorCode>),
+    /// The org names a Data Cloud host that is not allowed.
+    DataCloudHost(HostError),
+}
+
+impl TargetFault {
+    /// The stable name.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::BusinessUnit => Code::InvalidRequest,
+            _ => Code::Misconfigured,
+        }
+    }
+
+    /// What is wrong and what to do.
+    pub fn text(&self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
+            Self::BusinessUnit => {
+                "Account Engagement needs to know which business unit is meant: send its id, which begins with 0Uv, in the header Pardot-Business-Unit-Id."
+            }
+            Self::TokenForm => {
+                "The platform accepts JWT-based access tokens only, and this connection has another. Let the app issue JWT-based access tokens (an OAuth setting of the app), with the scope sfap_api and what the API needs besides; then connect the org again."
+            }
+            Self::DataCloudScope => {
+                "The connection may not use Data Cloud. Give the app the scopes that its calls need, such as cdp_query_api, cdp_ingest_api or cdp_profile_api, then connect the org again."
+            }
+            Self::DataCloudRefused(code) => {
+                let mut text = "The org gives no token for Data Cloud. Look whether Data Cloud is set up in the org, and whether the user behind the connection may use it.".to_owned();
+                if let Some(code) = code {
+                    text.push_str(&format!(" Salesforce's own code: {code}."));
+                }
+                return Cow::Owned(text);
+            }
+            Self::DataCloudHost(error) => {
+                return Cow::Owned(format!("The host that the org names for Data Cloud {error}."));
+            }
+        })
+    }
+}
+
+impl From<DataCloudError> for super::ProxyError {
+    fn from(error: DataCloudError) -> Self {
+        match error {
+            DataCloudError::Unavailable | DataCloudError::DeadSession { .. } => {
+                Self::TokenUnavailable(super::Unavailable::Exchange)
+            }
+            DataCloudError::ScopeMissing => Self::Target(TargetFault::DataCloudScope),
+            DataCloudError::Refused(code) => Self::Target(TargetFault::DataCloudRefused(code)),
+            DataCloudError::HostNotAllowed(error) => Self::Target(TargetFault::DataCloudHost(error)),
+        }
+    }
+}

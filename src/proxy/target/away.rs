@@ -1,0 +1,95 @@
+//! Where a call for a target goes in place of its org, and with what.
+
+use std::sync::Arc;
+
+use http::HeaderValue;
+
+use crate::proxy::forward::Outgoing;
+use crate::salesforce::Target;
+use crate::salesforce::hosts::{Environment, TargetHosts, TargetUrl};
+use crate::token::{DataCloudSession, Session, Slot, TokenSource};
+use crate::transport::{Instance, Transport};
+
+/// Another host than the org's own.
+pub enum Away {
+    /// With the connection's own token.
+    Host(Arc<Instance>),
+    /// With a token of Data Cloud's own.
+    DataCloud(Arc<DataCloudSession>),
+}
+
+/// The hosts of targets that all orgs share, held so that connections to them are kept.
+pub struct Targets {
+    account_engagement: Pair,
+    platform: Pair,
+    login: Pair,
+}
+
+/// The host for production orgs, and that for sandboxes and scratch orgs.
+struct Pair {
+    production: Arc<Instance>,
+    test: Arc<Instance>,
+}
+
+impl Targets {
+    /// The hosts that the configuration names, and Salesforce's own in place of those that it does not.
+    pub fn new(hosts: &TargetHosts, transport: &Transport) -> Self {
+        let pair = |configured: Option<&TargetUrl>, usual: fn(Environment) -> TargetUrl| {
+            let at = |environment| transport.target(configured.unwrap_or(&usual(environment)));
+            Pair { production: at(Environment::Production), test: at(Environment::Test) }
+        };
+        Self {
+            account_engagement: pair(hosts.account_engagement.as_ref(), TargetUrl::account_engagement_for),
+            platform: pair(hosts.platform.as_ref(), TargetUrl::platform_for),
+            login: pair(None, TargetUrl::login_for),
+        }
+    }
+
+    /// The host of a target that takes the connection's own token; `None` for Data Cloud, which is another for each org.
+    pub(super) fn host(&self, target: Target, session: &Session) -> Option<Arc<Instance>> {
+        let org = session.instance.url();
+        let pair = match target {
+            Target::DataCloud => return None,
+            Target::AccountEngagement => &self.account_engagement,
+            Target::Platform => &self.platform,
+            Target::Login if !org.shares_login_host() => return Some(Arc::clone(&session.instance)),
+            Target::Login => &self.login,
+        };
+        Some(Arc::clone(match org.environment() {
+            Environment::Production => &pair.production,
+            Environment::Test => &pair.test,
+        }))
+    }
+}
+
+impl Outgoing {
+    /// Where the call goes with this session.
+    pub fn instance<'a>(&'a self, session: &'a Session) -> &'a Arc<Instance> {
+        match &self.away {
+            None => &session.instance,
+            Some(Away::Host(instance)) => instance,
+            Some(Away::DataCloud(own)) => &own.instance,
+        }
+    }
+
+    /// `Bearer` and the token that the call goes with.
+    pub(in crate::proxy) fn authorization<'a>(&'a self, session: &'a Session) -> &'a HeaderValue {
+        self.data_cloud().map_or(&session.authorization, |own| &own.authorization)
+    }
+
+    /// The session of Data Cloud that the call goes with, if it does.
+    pub fn data_cloud(&self) -> Option<&DataCloudSession> {
+        match &self.away {
+            Some(Away::DataCloud(own)) => Some(own),
+            _ => None,
+        }
+    }
+
+    /// Notes that the token was accepted that the call went with.
+    pub fn note_accepted(&self, tokens: &TokenSource, slot: &Arc<Slot>, session: &Session) {
+        match self.data_cloud() {
+            Some(own) => tokens.accepted_by_data_cloud(slot, session, own),
+            None => tokens.accepted(slot, session, self.family),
+        }
+    }
+}
