@@ -75,6 +75,8 @@ fn each_fault_names_its_key_and_the_remedy() {
         ("[apps.a]\nclient_id = \"x\"\naudience = \"login\"", "apps.a.audience", "https URL"),
         ("[apps.a]\nclient_id = \"x\"\nintrospect = true", "apps.a.introspect", "client_secret_file"),
         ("[salesforce]\ntrusted_hosts = [\"https://x\"]", "salesforce.trusted_hosts", "host name"),
+        ("[salesforce]\nplatform_url = \"https://evil.example\"", "salesforce.platform_url", "trusted_hosts"),
+        ("[salesforce]\naccount_engagement_url = \"pi.pardot.com\"", "salesforce.account_engagement_url", "https://"),
         ("[salesforce]\nca_file = \"no.pem\"", "salesforce.ca_file", "cannot read"),
         ("[salesforce]\nca_file = \"bad.pem\"", "salesforce.ca_file", "PEM"),
         ("[salesforce]\nexchange_timeout = \"2m\"", "salesforce.exchange_timeout", "30s"),

@@ -136,7 +136,12 @@ impl Session {
 
     /// When a call was last accepted, of any family.
     pub(super) fn last_accepted(&self) -> Option<Instant> {
-        let latest = self.accepted.iter().map(|at| at.load(Ordering::Relaxed)).max().unwrap_or(0);
+        self.last_accepted_by(|_| true)
+    }
+
+    fn last_accepted_by(&self, counts: impl Fn(ApiFamily) -> bool) -> Option<Instant> {
+        let families = ApiFamily::ALL.into_iter().filter(|family| counts(*family));
+        let latest = families.map(|family| self.accepted[family as usize].load(Ordering::Relaxed)).max().unwrap_or(0);
         latest.checked_sub(1).map(|millis| self.loaded + Duration::from_millis(millis))
     }
 
@@ -145,10 +150,10 @@ impl Session {
         self.stored.map(|stored| at.saturating_duration_since(stored))
     }
 
-    /// When it was last used: by the last accepted call, else by being earned. Nobody knows it of a token that was imported
-    /// and has not been accepted yet.
+    /// When the org last saw it used: by the last accepted call, else by being earned. Nobody knows it of a token that was
+    /// imported and has not been accepted yet. Whether a call to another host counts as use is not known either.
     pub(super) fn last_use(&self) -> Option<Instant> {
-        self.last_accepted().or(self.stored)
+        self.last_accepted_by(ApiFamily::is_of_org).or(self.stored)
     }
 
     /// Whether a call sent at `sent` went out within a second of the token's being stored.

@@ -45,17 +45,17 @@ impl Targets {
         }
     }
 
-    /// The host of a target that takes the connection's own token; `None` for Data Cloud, which is another for each org.
-    pub(super) fn host(&self, target: Target, session: &Session) -> Option<Arc<Instance>> {
-        let org = session.instance.url();
+    /// The host of a target that takes the connection's own token, for an org with this instance; `None` for Data Cloud,
+    /// which has another for each org.
+    pub(super) fn host(&self, target: Target, org: &Arc<Instance>) -> Option<Arc<Instance>> {
         let pair = match target {
             Target::DataCloud => return None,
             Target::AccountEngagement => &self.account_engagement,
             Target::Platform => &self.platform,
-            Target::Login if !org.shares_login_host() => return Some(Arc::clone(&session.instance)),
+            Target::Login if !org.url().shares_login_host() => return Some(Arc::clone(org)),
             Target::Login => &self.login,
         };
-        Some(Arc::clone(match org.environment() {
+        Some(Arc::clone(match org.url().environment() {
             Environment::Production => &pair.production,
             Environment::Test => &pair.test,
         }))
@@ -90,6 +90,68 @@ impl Outgoing {
         match self.data_cloud() {
             Some(own) => tokens.accepted_by_data_cloud(slot, session, own),
             None => tokens.accepted(slot, session, self.family),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::salesforce::{InstanceUrl, TrustedHosts};
+    use crate::transport::Settings;
+
+    fn trusted() -> TrustedHosts {
+        TrustedHosts::new(vec!["127.0.0.1".parse().unwrap()])
+    }
+
+    fn transport() -> Transport {
+        let settings = Settings {
+            trusted_hosts: trusted(),
+            allow_private_addresses: false,
+            connect_timeout: Duration::from_secs(1),
+            exchange_timeout: Duration::from_secs(1),
+            idle_timeout: Duration::from_secs(1),
+            max_idle: 1,
+        };
+        Transport::new(settings, None, 1).unwrap()
+    }
+
+    #[test]
+    fn each_org_is_led_to_the_hosts_of_its_environment() {
+        let transport = transport();
+        let targets = Targets::new(&TargetHosts::default(), &transport);
+        let acme = "https://acme.my.salesforce.com";
+        let sandbox = "https://acme--uat.sandbox.my.salesforce.com";
+        let government = "https://acme.my.salesforce.mil";
+        let simulated = "http://127.0.0.1:9000";
+        for (org, target, host) in [
+            (acme, Target::AccountEngagement, "https://pi.pardot.com"),
+            (acme, Target::Platform, "https://api.salesforce.com"),
+            (acme, Target::Login, "https://login.salesforce.com"),
+            (sandbox, Target::AccountEngagement, "https://pi.demo.pardot.com"),
+            (sandbox, Target::Platform, "https://test.api.salesforce.com"),
+            (sandbox, Target::Login, "https://test.salesforce.com"),
+            (government, Target::Login, government),
+            (simulated, Target::Login, simulated),
+        ] {
+            let instance = transport.instance(&InstanceUrl::parse(org, &trusted()).unwrap());
+            let found = targets.host(target, &instance).map(|found| found.url().to_string());
+            assert_eq!(found.as_deref(), Some(host), "{org} {target}");
+            assert!(targets.host(Target::DataCloud, &instance).is_none());
+        }
+    }
+
+    #[test]
+    fn a_configured_host_is_for_every_org_and_its_connections_are_shared() {
+        let transport = transport();
+        let url = TargetUrl::platform("http://127.0.0.1:9001", &trusted()).unwrap();
+        let targets = Targets::new(&TargetHosts { platform: Some(url.clone()), ..TargetHosts::default() }, &transport);
+        for org in ["https://acme.my.salesforce.com", "https://acme--uat.sandbox.my.salesforce.com"] {
+            let instance = transport.instance(&InstanceUrl::parse(org, &trusted()).unwrap());
+            let found = targets.host(Target::Platform, &instance).unwrap();
+            assert!(Arc::ptr_eq(&found, &transport.target(&url)), "{org}");
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::proxy::forward::{Outgoing, forward};
 use crate::proxy::observe::{Observation, Replay};
 use crate::proxy::replay_body::ReplayBody;
 use crate::salesforce::{ErrorCode, Target};
-use crate::token::{DataCloudError, Session, Slot, TokenError};
+use crate::token::{DataCloudError, Session, Slot, TokenError, TokenSource};
 
 /// Names the business unit of an Account Engagement call.
 const BUSINESS_UNIT: HeaderName = HeaderName::from_static("pardot-business-unit-id");
@@ -61,14 +61,13 @@ pub async fn send(
             }
             Answered::Dead(code) => code,
         };
-        let is_last = !body.can_be_sent_again() || sends == MAX_SENDS;
-        let next = after_refusal(proxy, slot, call, &session, dead, sent, is_last).await;
-        if is_last {
+        let refusal = Refusal { slot, session: &session, code: dead, sent };
+        if !body.can_be_sent_again() || sends == MAX_SENDS {
             seen.set_replay(Replay::NotPossible);
-            next?;
+            refusal.prepare_next(&proxy.tokens, call)?;
             return Err(ProxyError::ReplayNotPossible);
         }
-        session = next.inspect_err(|_| seen.set_replay(Replay::NoToken))?;
+        session = refusal.next(&proxy.tokens, call).await.inspect_err(|_| seen.set_replay(Replay::NoToken))?;
     }
     seen.set_replay(Replay::NotPossible);
     Err(ProxyError::ReplayNotPossible)
@@ -86,7 +85,7 @@ async fn aim(proxy: &Proxy, target: Target, session: &Arc<Session>) -> Result<Aw
     if target == Target::Platform && !session.is_jwt() {
         return Err(Unaimed::Refused(ProxyError::Target(TargetFault::TokenForm)));
     }
-    match proxy.targets.host(target, session) {
+    match proxy.targets.host(target, &session.instance) {
         Some(instance) => Ok(Away::Host(instance)),
         None => match proxy.tokens.data_cloud(session).await {
             Ok(own) => Ok(Away::DataCloud(own)),
@@ -96,20 +95,30 @@ async fn aim(proxy: &Proxy, target: Target, session: &Arc<Session>) -> Result<Aw
     }
 }
 
-/// The session to go on with after a refusal. The last time nobody waits for it: it is for the caller's next try.
-async fn after_refusal(
-    proxy: &Proxy,
-    slot: &Arc<Slot>,
-    call: &Outgoing,
-    session: &Arc<Session>,
+/// A target's word that a token is dead.
+struct Refusal<'a> {
+    slot: &'a Arc<Slot>,
+    session: &'a Arc<Session>,
     code: Option<ErrorCode>,
     sent: Instant,
-    is_last: bool,
-) -> Result<Arc<Session>, TokenError> {
-    let (tokens, family) = (&proxy.tokens, call.family);
-    match &call.away {
-        Some(Away::DataCloud(own)) => tokens.after_data_cloud_refusal(slot, session, own, code, sent).await,
-        _ if is_last => tokens.prepare_next(slot, session, family, code, sent).map(|()| Arc::clone(session)),
-        _ => tokens.next(slot, session, family, code, sent).await,
+}
+
+impl Refusal<'_> {
+    /// The session to go on with.
+    async fn next(self, tokens: &TokenSource, call: &Outgoing) -> Result<Arc<Session>, TokenError> {
+        let Self { slot, session, code, sent } = self;
+        match &call.away {
+            Some(Away::DataCloud(own)) => tokens.after_data_cloud_refusal(slot, session, own, code, sent).await,
+            _ => tokens.next(slot, session, call.family, code, sent).await,
+        }
+    }
+
+    /// Starts to get it, for the caller's next try.
+    fn prepare_next(self, tokens: &TokenSource, call: &Outgoing) -> Result<(), TokenError> {
+        let Self { slot, session, code, sent } = self;
+        match &call.away {
+            Some(Away::DataCloud(own)) => tokens.prepare_after_data_cloud_refusal(slot, session, own, code, sent),
+            _ => tokens.prepare_next(slot, session, call.family, code, sent),
+        }
     }
 }

@@ -9,10 +9,18 @@ use crate::salesforce::hosts::{LoginUrl, TargetUrl};
 use crate::salesforce::{ApiFamily, ErrorCode, InstanceUrl};
 use crate::token::data_cloud::{DataCloudFlight, DataCloudResult, Standing};
 use crate::token::slot::FlightResult;
-use crate::token::{DataCloudError, DataCloudSession, Session, Slot, Want};
+use crate::token::{DataCloudError, DataCloudSession, Session, Slot, TokenError, Want};
 
 /// How long no other exchange is started after one without an answer, or with a dead session.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// Whose session a refusal is taken to have ended.
+enum Ended {
+    /// Data Cloud's own, which had served for a while.
+    DataClouds,
+    /// The org's: what it earns is not accepted.
+    Orgs,
+}
 
 impl TokenSource {
     /// The session of Data Cloud that goes with a session of the org: the one held, or one earned now. Waits for that at
@@ -39,19 +47,45 @@ impl TokenSource {
         code: Option<ErrorCode>,
         sent: Instant,
     ) -> FlightResult {
-        let family = ApiFamily::DataCloud;
-        {
-            let now = self.clock().now();
-            let mut state = slot.state();
-            self.refuse_while_cooling(&state, family, &code, now)?;
-            if !refused.was_fresh(sent) {
-                session.data_cloud.state().forget(refused);
-                return Ok(Arc::clone(session));
-            }
-            // What counts is how old the org's session was when it earned this one.
-            self.refuse_if_fresh(slot, &mut state, session, family, code, refused.asked())?;
+        match self.judge_data_cloud_refusal(slot, session, refused, code, sent)? {
+            Ended::DataClouds => Ok(Arc::clone(session)),
+            Ended::Orgs => self.session(slot, Want::After(session.generation)).await,
         }
-        self.session(slot, Want::After(session.generation)).await
+    }
+
+    /// The same without waiting: the caller's next try finds what it needs.
+    pub fn prepare_after_data_cloud_refusal(
+        &self,
+        slot: &Arc<Slot>,
+        session: &Arc<Session>,
+        refused: &Arc<DataCloudSession>,
+        code: Option<ErrorCode>,
+        sent: Instant,
+    ) -> Result<(), TokenError> {
+        if let Ended::Orgs = self.judge_data_cloud_refusal(slot, session, refused, code, sent)? {
+            self.start(slot, Want::After(session.generation));
+        }
+        Ok(())
+    }
+
+    fn judge_data_cloud_refusal(
+        &self,
+        slot: &Arc<Slot>,
+        session: &Session,
+        refused: &Arc<DataCloudSession>,
+        code: Option<ErrorCode>,
+        sent: Instant,
+    ) -> Result<Ended, TokenError> {
+        let family = ApiFamily::DataCloud;
+        let mut state = slot.state();
+        self.refuse_while_cooling(&state, family, &code, self.clock().now())?;
+        if !refused.was_fresh(sent) {
+            session.data_cloud.state().forget(refused);
+            return Ok(Ended::DataClouds);
+        }
+        // What counts is how old the org's session was when it earned this one.
+        self.refuse_if_fresh(slot, &mut state, session, family, code, refused.asked())?;
+        Ok(Ended::Orgs)
     }
 
     /// Notes that Data Cloud accepted a call. The org's own session was last used when it earned this one.

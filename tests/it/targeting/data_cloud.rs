@@ -141,6 +141,34 @@ async fn a_token_is_replaced_ahead_of_its_end_and_at_its_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_was_not_kept_is_for_the_caller_to_send_again() {
+    let world = configured(SCOPES, false, "proxy.replay_memory = \"0\"").await;
+    let acme = world.connect("acme", None).await;
+    let caller = world.caller();
+    assert_eq!(outcome(&query(&caller).tenant("acme").send().await), GOOD);
+    world.orgpass().tokens().clock().turn(Duration::from_secs(5));
+    world.sim.end_data_cloud_tokens(&acme.org);
+    let reply = query(&caller).tenant("acme").send().await;
+    assert_eq!(outcome(&reply), (503, Some("replay_not_possible"), Some("not-possible")), "{reply:?}");
+    assert_eq!(outcome(&query(&caller).tenant("acme").send().await), GOOD);
+    assert_eq!((exchanges(&world).len(), world.sim.exchanges()), (2, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_token_that_is_refused_leads_to_a_new_session_of_the_org() {
+    let world = with_scopes(SCOPES).await;
+    let acme = world.connect("acme", None).await;
+    let dead = r#"{"error":"Unauthorized","message":"Jwt verification fails"}"#;
+    world.sim.fault(Fault::on_path("/api/v2/query", Effect::Status(401, dead.to_owned())));
+    let reply = query(&world.caller()).tenant("acme").send().await;
+    assert_eq!(outcome(&reply), REPLAYED, "{reply:?}");
+    assert_eq!((exchanges(&world).len(), world.sim.exchanges()), (2, 1));
+    let [first, second] = &exchanges(&world)[..] else { panic!("two exchanges") };
+    assert_ne!(first.body, second.body);
+    assert_eq!(world.stored_status(&acme.key).await, (Status::Active, None));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_app_without_the_scopes_is_told_which_and_asked_once() {
     let world = with_scopes(&[]).await;
     let acme = world.connect("acme", None).await;
