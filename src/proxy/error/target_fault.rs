@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 
-use super::Code;
-use crate::salesforce::ErrorCode;
+use super::{Code, ProxyError, Unavailable};
+use crate::connection::Cause;
 use crate::salesforce::hosts::HostError;
-use crate::token::DataCloudError;
+use crate::salesforce::{ErrorCode, Target};
+use crate::token::{DataCloudError, TokenError};
 
 /// What stands in the way of a call for a target.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +21,8 @@ pub enum TargetFault {
     DataCloudRefused(Option<ErrorCode>),
     /// The org names a Data Cloud host that is not allowed.
     DataCloudHost(HostError),
+    /// The target refuses a token that was good a moment ago, with its own code.
+    TokenRefused(Target, Option<ErrorCode>),
 }
 
 impl TargetFault {
@@ -44,11 +47,16 @@ impl TargetFault {
                 "The connection may not use Data Cloud. Give the app the scopes that its calls need, such as cdp_query_api, cdp_ingest_api or cdp_profile_api, then connect the org again."
             }
             Self::DataCloudRefused(code) => {
-                let mut text = "The org gives no token for Data Cloud. Look whether Data Cloud is set up in the org, and whether the user behind the connection may use it.".to_owned();
-                if let Some(code) = code {
-                    text.push_str(&format!(" Salesforce's own code: {code}."));
-                }
-                return Cow::Owned(text);
+                return Cow::Owned(format!(
+                    "The org gives no token for Data Cloud. Look whether Data Cloud is set up in the org, and whether the user behind the connection may use it.{}",
+                    own_code(code.as_ref())
+                ));
+            }
+            Self::TokenRefused(target, code) => {
+                return Cow::Owned(format!(
+                    "The target {target} refuses even a new token of this connection. Look whether the app has the scopes that its API needs, whether the user behind the connection may use it, and for an IP restriction.{}",
+                    own_code(code.as_ref())
+                ));
             }
             Self::DataCloudHost(error) => {
                 return Cow::Owned(format!("The host that the org names for Data Cloud {error}."));
@@ -57,11 +65,28 @@ impl TargetFault {
     }
 }
 
-impl From<DataCloudError> for super::ProxyError {
+fn own_code(code: Option<&ErrorCode>) -> String {
+    code.map(|code| format!(" Salesforce's own code: {code}.")).unwrap_or_default()
+}
+
+impl ProxyError {
+    /// Why there is no token after this target's refusal. That even a new one is refused says something of the target, where
+    /// the org itself does not serve it.
+    pub fn after_refusal_of(target: Target, error: TokenError) -> Self {
+        match error {
+            TokenError::Misconfigured { cause: Cause::FreshTokenRefused, code } if !target.family().is_of_org() => {
+                Self::Target(TargetFault::TokenRefused(target, code))
+            }
+            other => other.into(),
+        }
+    }
+}
+
+impl From<DataCloudError> for ProxyError {
     fn from(error: DataCloudError) -> Self {
         match error {
             DataCloudError::Unavailable | DataCloudError::DeadSession { .. } => {
-                Self::TokenUnavailable(super::Unavailable::Exchange)
+                Self::TokenUnavailable(Unavailable::Exchange)
             }
             DataCloudError::ScopeMissing => Self::Target(TargetFault::DataCloudScope),
             DataCloudError::Refused(code) => Self::Target(TargetFault::DataCloudRefused(code)),

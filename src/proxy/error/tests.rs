@@ -31,6 +31,7 @@ fn all_errors() -> Vec<ProxyError> {
             TargetFault::DataCloudScope,
             TargetFault::DataCloudRefused(ErrorCode::parse(b"invalid_request")),
             TargetFault::DataCloudHost(HostError::NotSalesforce),
+            TargetFault::TokenRefused(Target::AccountEngagement, ErrorCode::parse(b"184")),
         ]
         .map(ProxyError::Target),
     );

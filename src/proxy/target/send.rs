@@ -35,13 +35,14 @@ pub async fn send(
     if target == Target::AccountEngagement && call.headers().get(BUSINESS_UNIT).is_none_or(HeaderValue::is_empty) {
         return Err(ProxyError::Target(TargetFault::BusinessUnit));
     }
+    let refused = |error| ProxyError::after_refusal_of(target, error);
     let mut session = proxy.tokens.current(slot, call.family).await?;
     let mut sends = 0;
     for _ in 0..MAX_ROUNDS {
         call.away = Some(match aim(proxy, target, &session).await {
             Ok(away) => away,
             Err(Unaimed::Dead { code, asked }) => {
-                session = proxy.tokens.next(slot, &session, call.family, code, asked).await?;
+                session = proxy.tokens.next(slot, &session, call.family, code, asked).await.map_err(refused)?;
                 continue;
             }
             Err(Unaimed::Refused(error)) => return Err(error),
@@ -64,10 +65,13 @@ pub async fn send(
         let refusal = Refusal { slot, session: &session, code: dead, sent };
         if !body.can_be_sent_again() || sends == MAX_SENDS {
             seen.set_replay(Replay::NotPossible);
-            refusal.prepare_next(&proxy.tokens, call)?;
+            refusal.prepare_next(&proxy.tokens, call).map_err(refused)?;
             return Err(ProxyError::ReplayNotPossible);
         }
-        session = refusal.next(&proxy.tokens, call).await.inspect_err(|_| seen.set_replay(Replay::NoToken))?;
+        session = refusal.next(&proxy.tokens, call).await.map_err(|error| {
+            seen.set_replay(Replay::NoToken);
+            refused(error)
+        })?;
     }
     seen.set_replay(Replay::NotPossible);
     Err(ProxyError::ReplayNotPossible)
