@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::{Component, Kind};
+use super::{Component, Kind, Metadata};
 use crate::clock::timestamp;
 use crate::state::World;
+use crate::state::objects::Fields;
 use crate::state::sessions::Identity;
 use crate::xml::Element;
 use crate::zip;
@@ -34,7 +35,12 @@ pub(crate) fn deploy(world: &mut World, now: u64, user: &Identity, deployment: &
         None => Vec::new(),
         Some(archive) => {
             let files = zip::read(archive).ok_or("Could not unzip the file: not a zip file")?;
-            components(world, now, user, files, deployment.check_only)?
+            let contents = Contents::of(files)?;
+            let messages = contents.messages(&world.org(&user.org_id).metadata);
+            if !deployment.check_only && messages.iter().all(|message| message.problem.is_none()) {
+                contents.store(world, now, &user.org_id);
+            }
+            messages
         }
     };
     let id = world.ids.next("0Af");
@@ -43,55 +49,89 @@ pub(crate) fn deploy(world: &mut World, now: u64, user: &Identity, deployment: &
     Ok(id)
 }
 
-fn components(
-    world: &mut World,
-    now: u64,
-    user: &Identity,
-    files: Vec<zip::File>,
-    check_only: bool,
-) -> Result<Vec<Message>, String> {
-    let manifest = files.iter().find(|(path, _)| path == "package.xml" || path.ends_with("/package.xml"));
-    let (path, manifest) = manifest.ok_or("No package.xml found")?;
-    let root = path.trim_end_matches("package.xml").to_owned();
-    let manifest = Element::parse(manifest)?;
-    let mut found: BTreeMap<(&'static str, String), Vec<zip::File>> = BTreeMap::new();
-    let mut destroyed = Vec::new();
-    for (path, contents) in &files {
-        let below = path.strip_prefix(&root).unwrap_or(path);
-        if below.starts_with("destructiveChanges") {
-            destroyed.extend(members(&Element::parse(contents)?));
-        } else if let Some((kind, name)) = Kind::of_file(below) {
-            found.entry((kind.name, name.to_owned())).or_default().push((below.to_owned(), contents.clone()));
+/// What an archive holds.
+struct Contents {
+    /// By type and full name, the files of each component.
+    found: BTreeMap<(&'static str, String), Vec<zip::File>>,
+    listed: Vec<(String, String)>,
+    /// Components that are to go.
+    destroyed: Vec<(String, String)>,
+}
+
+impl Contents {
+    fn of(files: Vec<zip::File>) -> Result<Self, String> {
+        let manifest = files.iter().find(|(path, _)| path == "package.xml" || path.ends_with("/package.xml"));
+        let (path, manifest) = manifest.ok_or("No package.xml found")?;
+        let root = path.trim_end_matches("package.xml").to_owned();
+        let listed = members(&Element::parse(manifest)?).collect();
+        let mut contents = Self { found: BTreeMap::new(), listed, destroyed: Vec::new() };
+        for (path, file) in files {
+            let below = path.strip_prefix(&root).unwrap_or(&path);
+            if below.starts_with("destructiveChanges") {
+                contents.destroyed.extend(members(&Element::parse(&file)?));
+            } else if let Some((kind, name)) = Kind::of_file(below) {
+                let component = contents.found.entry((kind.name, name.to_owned())).or_default();
+                component.push((below.to_owned(), file));
+            }
         }
+        Ok(contents)
     }
-    let mut messages: Vec<Message> = members(&manifest)
-        .filter(|(kind, name)| name != "*" && !found.keys().any(|known| known.0 == kind && known.1 == *name))
-        .map(|(kind, name)| Message {
-            problem: Some(format!(
+
+    /// What is to be said of each component before anything is done.
+    fn messages(&self, metadata: &Metadata) -> Vec<Message> {
+        let is_missing = |(kind, name): &&(String, String)| {
+            name != "*" && !self.found.keys().any(|known| known.0 == kind && known.1 == *name)
+        };
+        let missing = self.listed.iter().filter(is_missing).map(|(kind, name)| {
+            let problem = format!(
                 "An object '{name}' of type {kind} was named in package.xml, but was not found in zipped directory"
-            )),
-            ..Message::of(kind, name, "package.xml")
-        })
-        .collect();
-    let may_store = messages.is_empty() && !check_only;
-    for ((kind, name), files) in found {
-        let known = world.org(&user.org_id).metadata.component(kind, &name).map(|known| known.id.clone());
-        let message = Message { created: known.is_none(), ..Message::of(kind, &name, &files[0].0) };
-        messages.push(message);
-        if may_store {
+            );
+            Message { problem: Some(problem), ..Message::of(kind, name, "package.xml") }
+        });
+        let found = self.found.iter().map(|((kind, name), files)| {
+            let created = metadata.component(kind, name).is_none();
+            Message { created, ..Message::of(*kind, name, &files[0].0) }
+        });
+        let destroyed = self.destroyed.iter().map(|(kind, name)| {
+            let deleted = metadata.component(kind, name).is_some();
+            let problem = (!deleted).then(|| format!("No {kind} named: {name} found"));
+            Message { deleted, problem, ..Message::of(kind, name, "destructiveChanges.xml") }
+        });
+        missing.chain(found).chain(destroyed).collect()
+    }
+
+    fn store(self, world: &mut World, now: u64, org_id: &str) {
+        for ((kind, name), files) in self.found {
+            let known = world.org(org_id).metadata.component(kind, &name).map(|known| known.id.clone());
             let id = known.unwrap_or_else(|| world.ids.next("01p"));
-            let component = Component { id, content: described(kind, &files), files, changed: now };
-            world.org_mut(&user.org_id).metadata.put(kind, &name, component);
+            let org = world.org_mut(org_id);
+            if is_code(kind) {
+                org.objects.insert(kind, &id, code(&name, &files));
+            }
+            let content = described(kind, &files);
+            org.metadata.put(kind, &name, Component { id, content, files, changed: now });
+        }
+        let org = world.org_mut(org_id);
+        for (kind, name) in self.destroyed {
+            let id = org.metadata.component(&kind, &name).map(|component| component.id.clone());
+            org.metadata.remove(&kind, &name);
+            if let Some(id) = id.filter(|_| is_code(&kind)) {
+                org.objects.remove(&kind, &id);
+            }
         }
     }
-    for (kind, name) in destroyed {
-        let metadata = &mut world.org_mut(&user.org_id).metadata;
-        let was_there =
-            if may_store { metadata.remove(&kind, &name) } else { metadata.component(&kind, &name).is_some() };
-        let problem = (!was_there).then(|| format!("No {kind} named: {name} found"));
-        messages.push(Message { deleted: was_there, problem, ..Message::of(kind, name, "destructiveChanges.xml") });
-    }
-    Ok(messages)
+}
+
+/// Whether components of this type are records too, which the Tooling API has.
+fn is_code(kind: &str) -> bool {
+    matches!(kind, "ApexClass" | "ApexTrigger")
+}
+
+fn code(name: &str, files: &[zip::File]) -> Fields {
+    let source = files.iter().find(|(path, _)| !path.ends_with("-meta.xml"));
+    let source = source.map(|(_, contents)| String::from_utf8_lossy(contents)).unwrap_or_default();
+    let fields = [("Name", name), ("Body", &source), ("Status", "Active")];
+    fields.map(|(field, value)| (field.to_owned(), Value::from(value))).into_iter().collect()
 }
 
 /// What a component's document says.

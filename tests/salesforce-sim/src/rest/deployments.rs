@@ -41,7 +41,9 @@ fn create(request: &Admitted<'_>, version: &str) -> Result<Answer, Stop> {
     let media_type = request.call.header("content-type").unwrap_or_default();
     let malformed = || request.bad_request("INVALID_MULTIPART_REQUEST", "malformed parts");
     let parts = multipart::parts(media_type, &request.body).ok_or_else(malformed)?;
-    let asked = multipart::named(&parts, "json").and_then(|json| serde_json::from_slice::<Value>(json).ok());
+    // Clients differ in what they call the part with the options.
+    let asked = parts.iter().find(|part| part.name != "file");
+    let asked = asked.and_then(|part| serde_json::from_slice::<Value>(&part.data).ok());
     let (asked, archive) = asked.zip(multipart::named(&parts, "file")).ok_or_else(malformed)?;
     let options = &asked["deployOptions"];
     let deployment =

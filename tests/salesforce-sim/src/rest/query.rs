@@ -30,6 +30,9 @@ fn first_page(request: &Admitted<'_>, version: &str) -> Result<Answer, Stop> {
         let message = format!("sObject type '{}' is not supported.", query.object);
         return Err(request.bad_request("INVALID_TYPE", &message));
     }
+    if request.parameter("columns").is_some_and(|columns| columns == "true") {
+        return Ok(columns(&query));
+    }
     let rows = request.call.shared.world().rows(request.org_id, &query, version);
     if query.fields.is_empty() {
         let body = json!({"totalSize": rows.len(), "done": true, "records": []});
@@ -45,6 +48,34 @@ fn first_page(request: &Admitted<'_>, version: &str) -> Result<Answer, Stop> {
         locator = Some(id);
     }
     Ok(page(&cursor, locator.as_deref(), 0, version))
+}
+
+/// What the columns of a query are, which the command line asks before it asks for rows.
+fn columns(query: &Query) -> Answer {
+    let column = |name: &String| {
+        json!({
+            "aggregate": false,
+            "apexType": if name == "Id" { "Id" } else { "String" },
+            "booleanType": false,
+            "columnName": name,
+            "custom": name.ends_with("__c"),
+            "displayName": name,
+            "foreignKeyName": null,
+            "insertable": name != "Id",
+            "joinColumns": [],
+            "numberType": false,
+            "textType": name != "Id",
+            "updatable": name != "Id",
+        })
+    };
+    let body = json!({
+        "columnMetadata": query.fields.iter().map(column).collect::<Vec<_>>(),
+        "entityName": query.object,
+        "groupBy": false,
+        "idSelected": query.fields.iter().any(|name| name == "Id"),
+        "keyPrefix": key_prefix(&query.object),
+    });
+    Answer::json(StatusCode::OK, &body)
 }
 
 fn next_page(request: &Admitted<'_>, version: &str, locator: &str) -> Result<Answer, Stop> {

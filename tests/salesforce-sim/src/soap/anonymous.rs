@@ -10,9 +10,8 @@ impl Operation<'_> {
         if name != "executeAnonymous" {
             return None;
         }
-        // The Apex API and the Tooling API name the source differently.
-        let asked = self.asked();
-        let source = asked.text_of("String").or_else(|| asked.text_of("string")).unwrap_or_default();
+        // Clients differ in what they call it.
+        let source = self.asked().children.first().map(|source| source.text.as_str()).unwrap_or_default();
         Some(Ok(xml::element("result", &anonymous::execute(source))))
     }
 }

@@ -276,6 +276,7 @@ async fn what_was_deployed_is_retrieved() {
     let deployed = status("checkDeployStatus", text(begun.text(), "id")).await;
     assert_eq!(text(deployed.text(), "status"), "Succeeded", "{}", deployed.text());
     assert!(deployed.text().contains("<fileName>classes/Greeter.cls</fileName>"));
+    assert_eq!(world.sim.records(&world.org, "ApexClass")[0]["Body"], "public class Greeter {}");
     let types = "<a:types><a:members>*</a:members><a:name>ApexClass</a:name></a:types><a:version>64.0</a:version>";
     let retrieve =
         format!("<a:retrieve><a:retrieveRequest><a:unpackaged>{types}</a:unpackaged></a:retrieveRequest></a:retrieve>");
