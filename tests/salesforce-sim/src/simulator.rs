@@ -3,6 +3,7 @@
 
 mod consent;
 mod events;
+mod records;
 mod services;
 
 use std::io;
@@ -10,7 +11,6 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 
 use crate::dead_session::ApiFamily;
@@ -21,7 +21,6 @@ use crate::record::RecordedRequest;
 use crate::state::apps::{App, AppOptions};
 use crate::state::exchanges::Exchange;
 use crate::state::grants::Tokens;
-use crate::state::objects::key_prefix;
 use crate::state::orgs::{OldInstance, OrgKind, OrgOptions, Restriction, User};
 use crate::state::{Counted, Shared};
 use crate::tls::{self, Acceptors};
@@ -202,22 +201,6 @@ impl Simulator {
     /// Names the user that the client credentials flow runs as in the user's org.
     pub fn run_as(&self, app: &App, user: &User) {
         self.shared.world().run_as(&app.client_id, &user.user_id);
-    }
-
-    /// Stores a record without a request, and returns its id. `fields` is a JSON object.
-    ///
-    /// # Panics
-    /// When `fields` is no object, or `object` none that an org has.
-    pub fn insert(&self, org: &Org, object: &str, fields: Value) -> String {
-        let Value::Object(fields) = fields else {
-            panic!("a record is a JSON object");
-        };
-        let prefix = key_prefix(object).expect("a known object, or one that ends with __c");
-        let mut world = self.shared.world();
-        let id = world.ids.next(prefix);
-        let objects = &mut world.org_mut(&org.org_id).objects;
-        objects.insert(object, &id, fields);
-        id
     }
 
     /// Turns the clock on.

@@ -11,6 +11,7 @@ mod composing;
 mod consenting;
 mod control;
 mod devices;
+mod everywhere;
 mod faulty;
 mod oauth;
 mod pubsub;
