@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::runtime::{Handle, Runtime};
 use tokio::task::JoinSet;
 
-pub use self::engine::Engine;
+pub use self::engine::{Engine, examiner};
 use crate::access_log::AccessLog;
 use crate::config::Config;
 use crate::control::{self, ControlError};

@@ -5,6 +5,7 @@ mod control;
 mod environment;
 mod salesforce;
 mod vault;
+mod warnings;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,7 +17,7 @@ use toml::{Table, Value};
 
 pub use crate::settings::Fault;
 
-use crate::oauth::{Apps, Flow, SecretFile};
+use crate::oauth::{Apps, SecretFile};
 use crate::salesforce::hosts::TargetHosts;
 use crate::settings::{Section, unknown};
 use crate::store::StoreUrl;
@@ -148,29 +149,7 @@ impl Config {
         if let Some(Err(error)) = store.password_file.clone().map(|file| SecretFile::new(file).read()) {
             sections.fault("store.password_file", error.to_string());
         }
-        let password_file = store.password_file.as_deref();
-        warnings.extend(password_file.and_then(|file| vault::readable_by_others("store.password_file", file)));
-        let tokens_file = hub.as_ref().and_then(|hub| hub.api_tokens_file.as_deref());
-        warnings.extend(tokens_file.and_then(|file| vault::readable_by_others("hub.api_tokens_file", file)));
-        for webhook in hub.iter().flat_map(|hub| &hub.webhooks) {
-            let key = format!("hub.webhooks.{}.secret_file", webhook.name);
-            warnings.extend(vault::readable_by_others(&key, &webhook.secret_file));
-        }
-        for app in apps.iter().filter(|app| app.allow.contains(&Flow::Password)) {
-            warnings.push(Fault {
-                key: format!("apps.{}.allow", app.name),
-                message: "allows the grant password, which Salesforce is taking away: passwords are kept sealed in the store, \
-                          and every change of one breaks a connection; use jwt_bearer"
-                    .to_owned(),
-            });
-        }
-        for app in apps.iter() {
-            let key = format!("apps.{}.client_secret_file", app.name);
-            warnings
-                .extend(app.client_secret.as_ref().and_then(|secret| vault::readable_by_others(&key, secret.path()?)));
-            let key = format!("apps.{}.private_key_file", app.name);
-            warnings.extend(app.private_key.as_ref().and_then(|pem| vault::readable_by_others(&key, pem.path()?)));
-        }
+        warnings.extend(warnings::of(&store, hub.as_ref(), &apps));
         Some(Self {
             proxy,
             ops,

@@ -10,6 +10,7 @@ mod device;
 mod document;
 mod events;
 mod examine;
+mod examiner;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod import;
@@ -31,7 +32,8 @@ pub use connect::{Connected, Judged, NewConnection, NotObtained};
 pub use device::{DEVICE_PATIENCE, DeviceLogin, DeviceRequest, DeviceState};
 pub use document::{Field, ImportDocument, InputFault, MAX_DOCUMENT_BYTES};
 pub use events::{EventLine, StateLine};
-pub use examine::{ApiFound, AppFound};
+pub use examine::ApiFound;
+pub use examiner::{AppFound, Examiner, HostFound, addresses_of};
 pub use import::Imported;
 pub use keys::{KeyKeeper, NotResealed, ResealPage, RingView, Unopenable, UsagePage};
 pub use links::{LinkSettings, MintedLink};

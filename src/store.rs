@@ -374,6 +374,9 @@ pub trait Store: Send + Sync + 'static {
     /// The audit trail after the entry named, oldest first, at most `limit`; from the oldest kept on if none is named.
     async fn audits(&self, after: Option<&str>, limit: usize) -> Result<Vec<AuditEntry>, StoreError>;
 
+    /// What time it is by the store's clock.
+    async fn time(&self) -> Result<StoreTime, StoreError>;
+
     /// Asks whether the store answers.
     async fn ping(&self) -> Result<(), StoreError>;
 

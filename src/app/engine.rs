@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::StartError;
 use crate::config::Config;
-use crate::management::{KeyKeeper, Management};
+use crate::management::{Examiner, KeyKeeper, Management};
 use crate::metrics::Metrics;
 use crate::oauth::SecretFile;
 use crate::secret::Secret;
@@ -42,8 +42,7 @@ impl Engine {
         let opened = open_store(config)?;
         let keys = KeyKeeper::new(Arc::clone(&opened), Arc::clone(config.vault()));
         let store: Arc<dyn Store> = Arc::new(ObservedStore::new(opened, metrics.store.clone()));
-        let transport =
-            Arc::new(Transport::new(config.transport.clone(), config.extra_roots.as_deref(), config.proxy.workers)?);
+        let transport = transport(config)?;
         let successors = Successors::open(config.journal_dir.as_deref())
             .map_err(|error| StartError::File(format!("vault.journal_dir: {error}")))?;
         let exchanger = Arc::new(Exchanger::new(ExchangerParts {
@@ -61,6 +60,16 @@ impl Engine {
         let management = Arc::new(Management::new(Arc::clone(&exchanger)).with_links(links));
         Ok(Self { metrics, store, transport, exchanger, management, keys })
     }
+}
+
+/// Looks at login hosts and apps as the parts would, without the store, which another process may have.
+pub fn examiner(config: &Config) -> Result<Examiner, StartError> {
+    Ok(Examiner::new(transport(config)?))
+}
+
+fn transport(config: &Config) -> Result<Arc<Transport>, StartError> {
+    let roots = config.extra_roots.as_deref();
+    Ok(Arc::new(Transport::new(config.transport.clone(), roots, config.proxy.workers)?))
 }
 
 fn open_store(config: &Config) -> Result<Arc<dyn Store>, StartError> {

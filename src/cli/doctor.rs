@@ -1,5 +1,7 @@
 //! `orgpass doctor`: goes through everything that has to be right, and says of each thing whether it is, and the fix.
 
+mod access;
+mod clock;
 mod connection;
 mod finding;
 mod salesforce;
@@ -51,7 +53,7 @@ impl DoctorArguments {
         runtime.block_on(async {
             let site = setup::store(&config, &mut report).await?;
             setup::hub(&config, &mut report).await?;
-            salesforce::hosts_and_apps(&config, &site, &mut report).await?;
+            salesforce::hosts_and_apps(&config, &mut report).await?;
             if let Some(key) = &key {
                 connection::examine(&config, &site, key, &mut report).await?;
             }

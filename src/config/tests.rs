@@ -197,11 +197,21 @@ fn secret_files_that_others_can_read_are_named() {
     write(&folder, "grant.keys", &new_key_line(), 0o640);
     write(&folder, "secret", "s", 0o604);
     write(&folder, "password", "s", 0o644);
-    let app = "[apps.a]\nclient_id = \"x\"\nclient_secret_file = \"secret\"";
-    let text = format!("{KEYS}{app}\n[store]\nurl = \"redis://u@h\"\npassword_file = \"password\"");
+    write(&folder, "app.pem", salesforce_sim::AppKey::first().private_key, 0o644);
+    write(&folder, "tokens", &format!("support {}", "x".repeat(32)), 0o644);
+    write(&folder, "webhook", &format!("whsec_{}A=", "x".repeat(42)), 0o644);
+    let app = "[apps.a]\nclient_id = \"x\"\nclient_secret_file = \"secret\"\nprivate_key_file = \"app.pem\"";
+    let store = "[store]\nurl = \"rediss-sentinel://u@h/m\"\npassword_file = \"password\"\n\
+        sentinel_password_file = \"password\"\nclient_cert_file = \"secret\"\nclient_key_file = \"secret\"";
+    let hub = "[hub]\npublic_url = \"https://c.example.com\"\napi_tokens_file = \"tokens\"\n\
+        [hub.webhooks.w]\nurl = \"https://w.example.com/\"\nsecret_file = \"webhook\"";
+    let text = format!("{KEYS}{app}\n{store}\n{hub}");
     let config = Config::from_toml(&text, folder.path()).unwrap();
     let keys: Vec<_> = config.warnings.iter().map(|warning| warning.key.as_str()).collect();
-    assert_eq!(keys, ["vault.grant_keys_file", "store.password_file", "apps.a.client_secret_file"]);
+    let stores = ["store.password_file", "store.sentinel_password_file", "store.client_key_file"];
+    let hubs = ["hub.api_tokens_file", "hub.webhooks.w.secret_file"];
+    let apps = ["apps.a.client_secret_file", "apps.a.private_key_file"];
+    assert_eq!(keys, [&["vault.grant_keys_file"][..], &stores, &hubs, &apps].concat());
     assert!(config.warnings[0].message.contains("chmod 600"));
 }
 

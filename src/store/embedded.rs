@@ -296,6 +296,10 @@ impl Store for EmbeddedStore {
         self.read(move |transaction| documents::audits(transaction, after, limit)).await
     }
 
+    async fn time(&self) -> Result<StoreTime, StoreError> {
+        Ok(now())
+    }
+
     async fn ping(&self) -> Result<(), StoreError> {
         self.read(|_| Ok(())).await
     }

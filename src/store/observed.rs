@@ -8,7 +8,8 @@ use tokio::sync::{broadcast, watch};
 
 use super::{
     AttemptId, AuditEntry, Commit, Committed, DocumentKind, DocumentName, DocumentWhen, Event, Fingerprint,
-    IntentWrite, NewRecord, Owner, Page, Put, PutWhen, Record, Resealed, Row, ScheduleWhen, Store, StoreError, Wish,
+    IntentWrite, NewRecord, Owner, Page, Put, PutWhen, Record, Resealed, Row, ScheduleWhen, Store, StoreError,
+    StoreTime, Wish,
 };
 use crate::connection::{Cause, ConnectionKey, Generation, Status};
 use crate::metrics::StoreMetrics;
@@ -201,6 +202,10 @@ impl Store for ObservedStore {
 
     async fn audits(&self, after: Option<&str>, limit: usize) -> Result<Vec<AuditEntry>, StoreError> {
         self.observe("audits", self.inner.audits(after, limit)).await
+    }
+
+    async fn time(&self) -> Result<StoreTime, StoreError> {
+        self.observe("time", self.inner.time()).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

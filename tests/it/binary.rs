@@ -1,5 +1,7 @@
 //! The program itself, as an operator runs it: exit codes, the command line beside a running `serve`, and signals.
 
+mod doctor;
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
@@ -28,7 +30,10 @@ impl Site {
     }
 
     fn build() -> Self {
-        let sim = Simulator::start_on_thread(false);
+        Self::before(Simulator::start_on_thread(false))
+    }
+
+    fn before(sim: Simulator) -> Self {
         let app = sim.create_app(AppOptions::default());
         let dir = tempfile::tempdir().unwrap();
         let (proxy, ops) = (free_address(), free_address());
@@ -345,62 +350,6 @@ async fn links_and_events_are_had_beside_a_running_serve_and_without_one() {
         assert!(site.done(&["events"], "").contains("tenant acme: new -> active"));
         assert_eq!(site.done(&["events", "--after", first["id"].as_str().unwrap()], ""), "");
     }
-    site.search_for_secrets();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn doctor_says_what_is_wrong_and_how_to_mend_it() {
-    let site = Site::new().await;
-    let (acme, authorization) = site.authorization("acme");
-    let instance = acme.instance_url();
-    site.done(&["connection", "import", "--tenant", "acme", "--instance-url", &instance], &authorization);
-    let doctor = ["doctor", "--tenant", "acme", "--json"];
-    let found = |text: &str, check: &str| -> (String, String) {
-        let line = text
-            .lines()
-            .find(|line| line.contains(&format!("\"check\":\"{check}\"")))
-            .unwrap_or_else(|| panic!("{check}: {text}"));
-        let finding: serde_json::Value = serde_json::from_str(line).unwrap();
-        (finding["verdict"].as_str().unwrap().to_owned(), finding["fix"].as_str().unwrap_or_default().to_owned())
-    };
-    for running in [false, true] {
-        let _serve = if running { Some(site.serve().await) } else { None };
-        let well = site.done(&doctor, "");
-        for check in ["configuration", "store", "status", "session", "api access", "limits"] {
-            assert_eq!(found(&well, check).0, "pass", "{check}: {well}");
-        }
-        if !running {
-            for check in ["login host", "clock", "apps.default"] {
-                assert_eq!(found(&well, check).0, "pass", "{check}: {well}");
-            }
-        }
-    }
-    assert_eq!(site.sim.spent_tokens_presented(), 0, "nothing was spent");
-
-    let ill = |site: &Site| {
-        let output = site.run(&doctor, "");
-        assert_eq!(code(&output), 1);
-        String::from_utf8(output.stdout).unwrap()
-    };
-    std::fs::write(site.path("secret"), "another").unwrap();
-    let (verdict, fix) = found(&ill(&site), "apps.default");
-    assert_eq!((verdict.as_str(), fix.contains("client_secret_file")), ("fail", true), "{fix}");
-    std::fs::write(site.path("secret"), &site.app.client_secret).unwrap();
-    site.sim.restrict_ip(&acme, Some(salesforce_sim::ApiFamily::Rest));
-    let (verdict, fix) = found(&ill(&site), "api access");
-    assert_eq!((verdict.as_str(), fix.contains("IP restriction")), ("fail", true), "{fix}");
-    site.sim.lift_ip_restriction(&acme);
-    let used_up = r#"[{"message":"TotalRequests Limit exceeded.","errorCode":"REQUEST_LIMIT_EXCEEDED"}]"#;
-    let limit = salesforce_sim::Fault::on_path(
-        "/services/data/v60.0/limits",
-        salesforce_sim::Effect::Status(403, used_up.to_owned()),
-    );
-    let limit = site.sim.fault(limit);
-    let (verdict, fix) = found(&ill(&site), "api access");
-    assert_eq!((verdict.as_str(), fix.contains("used up")), ("fail", true), "{fix}");
-    limit.end();
-    std::fs::write(site.path("grant.keys"), "nonsense").unwrap();
-    assert_eq!(found(&ill(&site), "configuration").0, "fail");
     site.search_for_secrets();
 }
 

@@ -1,17 +1,14 @@
-//! One connection: its state, its session, what it may do.
+//! One connection: its state, its session, what it was granted.
 
 use std::sync::Arc;
 
 use super::setup::Site;
-use super::{Finding, Report};
+use super::{Finding, Report, access};
 use crate::cli::Failure;
 use crate::cli::operator::Operator;
 use crate::config::Config;
 use crate::connection::{Cause, ConnectionKey, Status};
-use crate::management::{ApiFound, ConnectionView, Refusal, SessionFound};
-
-/// Of the daily calls, from which one should know.
-const MUCH_USED_PERCENT: u64 = 80;
+use crate::management::{ConnectionView, Refusal, SessionFound};
 
 pub(super) async fn examine(
     config: &Config,
@@ -31,14 +28,38 @@ pub(super) async fn examine(
     };
     let view = match operator.show(key).await {
         Ok(view) => view,
-        Err(refusal) => {
+        Err(refusal @ Refusal::NotConnected) => {
             let fix = "orgpass connection list shows those there are; orgpass connection link makes a new one";
             report.add(Finding::fail("connection", refusal.to_string(), fix))?;
+            return Ok(());
+        }
+        Err(refusal) => {
+            report.add(Finding::fail("connection", refusal.to_string(), "mend what is said of the store above"))?;
             return Ok(());
         }
     };
     status(&view, report)?;
     scopes(&view, report)?;
+    let refused = session(&mut operator, key, report).await?;
+    if refused.is_some() {
+        report.add(access::by_cause(refused.or(view.line.cause)))?;
+        return Ok(());
+    }
+    match operator.examine(key).await {
+        Ok(found) => access::report(&found, &view, report).await,
+        Err(refusal) => {
+            report.add(Finding::warn("api access", refusal.to_string(), "try again in a minute"))?;
+            Ok(())
+        }
+    }
+}
+
+/// Has the session checked; gives why it is refused, if it is, or [`Cause::OutcomeUnknown`] if nobody can say now.
+async fn session(
+    operator: &mut Operator,
+    key: &ConnectionKey,
+    report: &mut Report<'_>,
+) -> Result<Option<Cause>, Failure> {
     match operator.check(key).await {
         Ok(checked) => {
             let session = match checked.session {
@@ -47,21 +68,17 @@ pub(super) async fn examine(
             };
             let seen = format!("{session}; org {}, user {}", checked.org_id, checked.user_id);
             report.add(Finding::pass("session", seen))?;
+            Ok(None)
         }
         Err(Refusal::Refused(cause)) => {
             report.add(Finding::fail("session", cause.meaning(), cause.fix()))?;
-            return Ok(());
+            Ok(Some(cause))
         }
         Err(refusal) => {
             report.add(Finding::warn("session", refusal.to_string(), "try again in a minute"))?;
-            return Ok(());
+            Ok(Some(Cause::OutcomeUnknown))
         }
     }
-    match operator.examine(key).await {
-        Ok(found) => api(&found, report)?,
-        Err(refusal) => report.add(Finding::warn("api access", refusal.to_string(), "try again in a minute"))?,
-    }
-    Ok(())
 }
 
 fn status(view: &ConnectionView, report: &mut Report<'_>) -> Result<(), Failure> {
@@ -89,38 +106,5 @@ fn scopes(view: &ConnectionView, report: &mut Report<'_>) -> Result<(), Failure>
             "add them to the app's OAuth scopes at Salesforce, then connect again",
         ),
     })?;
-    Ok(())
-}
-
-fn api(found: &ApiFound, report: &mut Report<'_>) -> Result<(), Failure> {
-    match found {
-        ApiFound::Accepted(limits) => {
-            report.add(Finding::pass("api access", "the REST API accepts the session"))?;
-            match limits {
-                Some((used, allowed)) if *allowed > 0 && used * 100 / allowed >= MUCH_USED_PERCENT => {
-                    let seen = format!("{used} of {allowed} calls of the org are used up in 24 hours");
-                    let fix = "find out who calls so much; the limit counts everybody in the org";
-                    report.add(Finding::warn("limits", seen, fix))?;
-                }
-                Some((used, allowed)) => {
-                    report.add(Finding::pass("limits", format!("{used} of {allowed} calls used in 24 hours")))?;
-                }
-                None => report.add(Finding::skip("limits", "the org does not say"))?,
-            }
-        }
-        ApiFound::Refused(code) => {
-            let fix = match code.as_deref() {
-                Some("REQUEST_LIMIT_EXCEEDED") => {
-                    "the org's calls of 24 hours are used up, by everybody together: wait, or buy more"
-                }
-                Some("API_DISABLED_FOR_ORG") => "the org's edition has no API; Salesforce can add it",
-                Some("API_CURRENTLY_DISABLED") => "give the user the permission API Enabled",
-                _ => Cause::FreshTokenRefused.fix(),
-            };
-            let code = code.as_deref().unwrap_or("no code");
-            let seen = format!("the REST API refuses a session that is alive ({code})");
-            report.add(Finding::fail("api access", seen, fix))?;
-        }
-    }
     Ok(())
 }

@@ -1,38 +1,30 @@
-//! Salesforce's part: names, TLS, clocks, addresses, apps.
+//! Salesforce's part: names, TLS, clocks, addresses, apps. It is looked at from here, whoever has the store.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use super::setup::Site;
+use super::clock::Clocks;
 use super::{Finding, Report};
+use crate::app;
 use crate::cli::Failure;
 use crate::config::Config;
-use crate::management::{AppFound, Management};
+use crate::management::{AppFound, Examiner, HostFound, addresses_of};
 use crate::salesforce::hosts::LoginUrl;
 
-/// Assertions live for three minutes.
-const CLOCKS_APART: Duration = Duration::from_secs(120);
-const CLOCKS_DRIFT: Duration = Duration::from_secs(30);
-
 /// Examines every login host and every app.
-pub(super) async fn hosts_and_apps(config: &Config, site: &Site, report: &mut Report<'_>) -> Result<(), Failure> {
+pub(super) async fn hosts_and_apps(config: &Config, report: &mut Report<'_>) -> Result<(), Failure> {
     if !config.vault().has_grant_keys() {
-        report.add(Finding::skip("login hosts", "a sidecar does not talk to them"))?;
+        report.add(Finding::skip("login hosts", "a sidecar does not talk to them; run doctor where the hub runs"))?;
         return Ok(());
     }
-    let Some(engine) = &site.engine else {
-        report
-            .add(Finding::skip("login hosts", "the store is not open here; stop orgpass serve, or run doctor there"))?;
-        return Ok(());
-    };
-    let management = &engine.management;
+    let examiner = app::examiner(config)?;
     let mut examined = BTreeSet::new();
     for app in config.apps.iter() {
         if examined.insert(app.login_url.to_string()) {
-            host(management, &app.login_url, report).await?;
+            host(&examiner, &app.login_url, report).await?;
         }
         let name = format!("apps.{}", app.name);
-        report.add(match management.examine_app(app).await {
+        report.add(match examiner.app(app).await {
             AppFound::Accepted => {
                 Finding::pass(&name, format!("{} knows it, and its credentials are right", app.login_url))
             }
@@ -49,41 +41,75 @@ pub(super) async fn hosts_and_apps(config: &Config, site: &Site, report: &mut Re
     Ok(())
 }
 
-async fn host(management: &Management, login: &LoginUrl, report: &mut Report<'_>) -> Result<(), Failure> {
-    let there = match management.time_at(login).await {
-        Ok(there) => there,
-        Err(why) => {
-            let fix = "check DNS, the way out of this network, and salesforce.ca_file if something breaks TLS open";
-            report.add(Finding::fail("login host", format!("{login}: {why}"), fix))?;
-            return Ok(());
-        }
-    };
-    report.add(Finding::pass("login host", format!("{login}: its name resolves, and TLS is sound")))?;
-    if let Some(address) = leaves_from(login).await {
+async fn host(examiner: &Examiner, login: &LoginUrl, report: &mut Report<'_>) -> Result<(), Failure> {
+    let found = examiner.host(login).await;
+    report.add(dns(login, &found).await)?;
+    report.add(tls(login, &found))?;
+    let HostFound::Answers(there) = found else { return Ok(()) };
+    if let Some(address) = leaves_from(login.host(), login.port()).await {
         let seen = format!("calls leave this machine from {address}; Salesforce's Login History shows what it becomes");
         report.add(Finding::pass("egress address", seen))?;
     }
-    let apart = there.map(|there| {
-        let now = SystemTime::now();
-        now.duration_since(there).unwrap_or_else(|earlier| earlier.duration())
-    });
-    let fix = "have the clock set by NTP; assertions are refused when clocks are minutes apart";
-    report.add(match apart {
-        None => Finding::skip("clock", format!("{login} does not say what time it is")),
-        Some(apart) if apart > CLOCKS_APART => {
-            Finding::fail("clock", format!("{} s from {login}", apart.as_secs()), fix)
-        }
-        Some(apart) if apart > CLOCKS_DRIFT => {
-            Finding::warn("clock", format!("{} s from {login}", apart.as_secs()), fix)
-        }
-        Some(_) => Finding::pass("clock", format!("agrees with {login}")),
-    })?;
+    report.add(clock(login, there))?;
     Ok(())
 }
 
+async fn dns(login: &LoginUrl, found: &HostFound) -> Finding {
+    match found {
+        HostFound::NoName(why) => Finding::fail(
+            "dns",
+            format!("the name of {login} does not resolve: {why}"),
+            "check the name in login_url, and this machine's resolver (/etc/resolv.conf; in a cluster its DNS policy)",
+        ),
+        HostFound::SpecialAddress(why) => Finding::fail(
+            "dns",
+            format!("{login}: {why}"),
+            "if that is a private link, set salesforce.allow_private_addresses; else somebody answers for Salesforce",
+        ),
+        _ => {
+            let addresses = addresses_of(login).await.unwrap_or_default();
+            let addresses: Vec<_> = addresses.iter().map(ToString::to_string).collect();
+            Finding::pass("dns", format!("{login} is {}", addresses.join(", ")))
+        }
+    }
+}
+
+fn tls(login: &LoginUrl, found: &HostFound) -> Finding {
+    match found {
+        HostFound::NoName(_) | HostFound::SpecialAddress(_) => {
+            Finding::skip("tls", format!("{login} has no address to go to"))
+        }
+        HostFound::Unreachable(why) => Finding::fail(
+            "tls",
+            format!("{login}: {why}"),
+            "let this machine out to that host's port: firewall, network policy, security group, route",
+        ),
+        HostFound::NoTls(why) => Finding::fail(
+            "tls",
+            format!("{login}: {why}"),
+            "if a proxy breaks TLS open on the way, put its root into salesforce.ca_file; else check this machine's clock",
+        ),
+        HostFound::NoAnswer(why) => {
+            Finding::fail("tls", format!("{login} is reached, and: {why}"), "is that host Salesforce's, and up?")
+        }
+        HostFound::Answers(_) if login.is_https() => Finding::pass("tls", format!("{login}: its certificate is good")),
+        HostFound::Answers(_) => Finding::skip("tls", format!("{login} is a trusted host without TLS")),
+    }
+}
+
+fn clock(login: &LoginUrl, there: Option<SystemTime>) -> Finding {
+    let fix = "have the clock set by NTP; assertions are refused when clocks are minutes apart";
+    match there.map(Clocks::beside) {
+        None => Finding::skip("clock", format!("{login} does not say what time it is")),
+        Some(Clocks::Apart(apart)) => Finding::fail("clock", format!("{} s from {login}", apart.as_secs()), fix),
+        Some(Clocks::Drift(apart)) => Finding::warn("clock", format!("{} s from {login}", apart.as_secs()), fix),
+        Some(Clocks::Agree) => Finding::pass("clock", format!("agrees with {login}")),
+    }
+}
+
 /// The address of this machine that a connection there would have.
-async fn leaves_from(login: &LoginUrl) -> Option<std::net::IpAddr> {
-    let to = tokio::net::lookup_host((login.host(), login.port())).await.ok()?.next()?;
+pub(super) async fn leaves_from(host: &str, port: u16) -> Option<std::net::IpAddr> {
+    let to = tokio::net::lookup_host((host, port)).await.ok()?.next()?;
     let local = if to.is_ipv6() { "[::]:0" } else { "0.0.0.0:0" };
     let socket = tokio::net::UdpSocket::bind(local).await.ok()?;
     // Sends nothing: the kernel only finds the way.

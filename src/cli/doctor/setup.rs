@@ -1,13 +1,14 @@
 //! This process's own part: configuration, keys, store, hub.
 
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
+use super::clock::Clocks;
 use super::{Finding, Report};
 use crate::app::{Engine, StartError};
 use crate::cli::Failure;
 use crate::config::Config;
 use crate::control::Client;
-use crate::store::{StoreError, StoreUrl};
+use crate::store::{Store, StoreError, StoreUrl};
 
 const CONNECT: Duration = Duration::from_secs(2);
 
@@ -54,6 +55,7 @@ pub(super) async fn store(config: &Config, report: &mut Report<'_>) -> Result<Si
                     "run doctor as the user that orgpass serve runs as, with the same configuration",
                 ),
             })?;
+            report.add(own_clock())?;
             return Ok(Site { engine: None });
         }
         Err(error) => {
@@ -71,6 +73,10 @@ pub(super) async fn store(config: &Config, report: &mut Report<'_>) -> Result<Si
     for danger in engine.store.dangers().await.unwrap_or_default() {
         report.add(Finding::warn("store", danger, "see docs/configuration.md, [store]"))?;
     }
+    report.add(match url {
+        StoreUrl::Redis(_) => clock(&*engine.store).await,
+        StoreUrl::File(_) => own_clock(),
+    })?;
     if let StoreUrl::Redis(_) = url {
         let replicas = config.store.replicas;
         report.add(match replicas {
@@ -88,6 +94,26 @@ pub(super) async fn store(config: &Config, report: &mut Report<'_>) -> Result<Si
         }
     }
     Ok(Site { engine: Some(engine) })
+}
+
+fn own_clock() -> Finding {
+    Finding::skip("store clock", "the file goes by this machine's")
+}
+
+/// Redis' clock beside this machine's. Nothing is decided by comparing the two, so it is never more than a warning.
+async fn clock(store: &dyn Store) -> Finding {
+    let there = match store.time().await {
+        Ok(there) => UNIX_EPOCH + Duration::from_millis(there.0),
+        Err(error) => return Finding::skip("store clock", error.to_string()),
+    };
+    match Clocks::beside(there) {
+        Clocks::Agree => Finding::pass("store clock", "Redis' agrees with this machine's"),
+        Clocks::Drift(apart) | Clocks::Apart(apart) => Finding::warn(
+            "store clock",
+            format!("Redis' is {} s from this machine's", apart.as_secs()),
+            "have both set by NTP; times of statuses, events and the audit trail are Redis'",
+        ),
+    }
 }
 
 /// Whether people can connect orgs.

@@ -13,6 +13,12 @@ pub(super) async fn a_connection_that_was_put_is_read_back_whole(place: &Place) 
     assert_eq!(record.grant, expected.grant);
     assert_eq!(record.intent, None);
     assert!(record.head.since > StoreTime(0) && record.head.since <= record.now);
+    let told = store.time().await.unwrap();
+    assert!(
+        record.now <= told && told.millis_since(record.now) < 60_000,
+        "{told:?} is of the clock of {:?}",
+        record.now
+    );
     let row = store.read(&acme()).await.unwrap().unwrap();
     assert_eq!((row.head, row.session), (record.head, record.session));
 

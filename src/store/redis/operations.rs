@@ -14,7 +14,8 @@ use crate::store::stored_event::StoredEvent;
 use crate::store::stored_head::{self, StoredHead, corrupt};
 use crate::store::{
     AttemptId, AuditEntry, Commit, Committed, DocumentKind, DocumentName, DocumentWhen, Event, Fingerprint,
-    IntentWrite, NewRecord, Owner, Page, Put, PutWhen, Record, Resealed, Row, ScheduleWhen, Store, StoreError, Wish,
+    IntentWrite, NewRecord, Owner, Page, Put, PutWhen, Record, Resealed, Row, ScheduleWhen, Store, StoreError,
+    StoreTime, Wish,
 };
 use crate::vault::Sealed;
 
@@ -246,6 +247,10 @@ impl Store for RedisStore {
 
     async fn audits(&self, after: Option<&str>, limit: usize) -> Result<Vec<AuditEntry>, StoreError> {
         self.audits_after(after, limit).await
+    }
+
+    async fn time(&self) -> Result<StoreTime, StoreError> {
+        Ok(scripts::store_time(self.link.query(HUB, &redis::cmd("TIME")).await?))
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
