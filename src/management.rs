@@ -47,7 +47,7 @@ use self::device::Devices;
 use crate::connection::{ConnectionKey, Status};
 use crate::oauth::Apps;
 use crate::salesforce::hosts::TrustedHosts;
-use crate::store::{Record, Row, Store};
+use crate::store::{Record, Row, Store, StoreTime};
 use crate::token::{Exchanger, Obtained, TokenError, Want};
 use crate::transport::Transport;
 use crate::vault::{Sealed, Vault};
@@ -122,19 +122,34 @@ impl Management {
     /// One page of connections: of one tenant or all, from `cursor` on, at most [`MAX_PAGE`].
     pub async fn list(&self, tenant: Option<&str>, cursor: Option<&str>, limit: usize) -> Result<Listing, Refusal> {
         let page = self.store.list(tenant, cursor, limit.clamp(1, MAX_PAGE)).await?;
-        Ok(Listing::from(page))
+        let keys: Vec<_> = page.connections.iter().map(|(key, _)| key.clone()).collect();
+        let mut listing = Listing::from(page);
+        for (line, used) in listing.connections.iter_mut().zip(self.last_used(&keys).await) {
+            line.used = used;
+        }
+        Ok(listing)
     }
 
     /// Everything about a connection but its tokens.
     pub async fn show(&self, key: &ConnectionKey) -> Result<ConnectionView, Refusal> {
         if self.vault.has_grant_keys() {
             let record = self.store.read_record(key).await?.ok_or(Refusal::NotConnected)?;
-            return Ok(ConnectionView::of(key, &record, &self.vault, &self.apps));
+            let mut view = ConnectionView::of(key, &record, &self.vault, &self.apps);
+            view.line.used = self.last_used(std::slice::from_ref(key)).await.pop().flatten();
+            return Ok(view);
         }
         // Whoever cannot open a grant may not be allowed to read it either.
         let Row { head, session, now } = self.store.read(key).await?.ok_or(Refusal::NotConnected)?;
         let record = Record { head, session, now, grant: Sealed::from_bytes(Vec::new()), intent: None };
         Ok(ConnectionView::of(key, &record, &self.vault, &self.apps))
+    }
+
+    /// When connections were last used, as far as it is known: a listing is worth something without it.
+    async fn last_used(&self, keys: &[ConnectionKey]) -> Vec<Option<StoreTime>> {
+        self.store.last_used(keys).await.unwrap_or_else(|error| {
+            tracing::debug!(%error, "when connections were last used is not known");
+            vec![None; keys.len()]
+        })
     }
 
     /// What the records of one page need of the keys. A first page has changed key files read again.

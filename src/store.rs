@@ -374,6 +374,13 @@ pub trait Store: Send + Sync + 'static {
     /// The audit trail after the entry named, oldest first, at most `limit`; from the oldest kept on if none is named.
     async fn audits(&self, after: Option<&str>, limit: usize) -> Result<Vec<AuditEntry>, StoreError>;
 
+    /// Notes that calls of these connections were last accepted so long ago. Of what several processes note the latest
+    /// stands; a connection that is not there is passed over. A hint.
+    async fn note_used(&self, used: &[(ConnectionKey, Duration)]) -> Result<(), StoreError>;
+
+    /// When calls of these connections were last accepted, as far as it was noted, in the same order; at most 1,000.
+    async fn last_used(&self, keys: &[ConnectionKey]) -> Result<Vec<Option<StoreTime>>, StoreError>;
+
     /// What time it is by the store's clock.
     async fn time(&self) -> Result<StoreTime, StoreError>;
 

@@ -17,6 +17,7 @@ mod settings;
 mod slot;
 mod source;
 mod successors;
+mod used;
 
 pub use ask_hub::AskHub;
 pub use breaker::{Breaker, Held, HeldBy, Limits, Outcome, Permit};

@@ -57,6 +57,7 @@ fn print(view: &ConnectionView, json: bool, around: &mut Surroundings<'_>) -> Re
         ("user", Some(line.user.clone().unwrap_or_else(|| "none: the installation".to_owned()))),
         ("status", Some(line.status.to_string())),
         ("since", Some(time(line.since.0))),
+        ("last used", line.used.map(|used| time(used.0))),
         ("cause", line.cause.map(|cause| cause.to_string())),
         ("meaning", view.meaning.clone()),
         ("fix", view.fix.clone()),

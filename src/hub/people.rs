@@ -196,6 +196,7 @@ impl Hub {
             cause: line.cause.map(|cause| (cause.meaning(), cause.fix())),
             age: age(line.since.0),
             renewed: age(line.stored.0),
+            used: line.used.map_or_else(|| "not yet".to_owned(), |used| age(used.0)),
             next_refresh: next.unwrap_or_else(|| "when it is used".to_owned()),
             grant: format!("{} ({})", line.grant.as_str(), line.app),
         }

@@ -24,6 +24,10 @@ pub struct ConnectionLine {
     pub since: StoreTime,
     /// When its present generation was stored, by the store's clock: milliseconds since 1970.
     pub stored: StoreTime,
+    /// When a call of its was last accepted, by the store's clock: milliseconds since 1970. Every process notes it now and
+    /// then; `None` if none has yet.
+    #[serde(default)]
+    pub used: Option<StoreTime>,
     /// Its generation: epoch and number.
     pub generation: String,
     /// Its app.
@@ -120,6 +124,7 @@ impl ConnectionLine {
             cause: head.cause,
             since: head.since,
             stored: head.stored,
+            used: None,
             generation: head.generation.to_string(),
             app: head.app.clone(),
             grant: head.grant,

@@ -9,6 +9,7 @@ mod resealing;
 mod scheduling;
 mod sequences;
 mod telling;
+mod using;
 mod wishing;
 
 use std::collections::BTreeSet;
@@ -55,7 +56,7 @@ macro_rules! contract {
             let sources = [include_str!("contract/connecting.rs"), include_str!("contract/documenting.rs"), include_str!("contract/exchanging.rs"),
                 include_str!("contract/listing.rs"), include_str!("contract/resealing.rs"),
                 include_str!("contract/scheduling.rs"), include_str!("contract/telling.rs"),
-                include_str!("contract/wishing.rs")];
+                include_str!("contract/using.rs"), include_str!("contract/wishing.rs")];
             let written = sources.iter().flat_map(|source| source.split("pub(super) async fn ").skip(1));
             let written: BTreeSet<_> = written.map(|rest| rest.split('(').next().unwrap()).collect();
             assert_eq!(listed, written);
@@ -109,6 +110,8 @@ contract! {
     telling::every_change_of_state_leaves_one_event,
     telling::events_are_paged_through_from_any_of_them_on,
     telling::an_announcement_needs_no_change,
+    using::the_latest_use_stands_whoever_notes_it,
+    using::what_is_not_there_was_never_used,
     wishing::equal_wishes_are_one_and_the_oldest_come_first,
     wishing::beyond_the_most_that_are_kept_the_oldest_wish_goes,
     wishing::wishes_are_announced,

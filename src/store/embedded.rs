@@ -8,6 +8,7 @@ mod open;
 mod reads;
 mod schedule;
 mod tables;
+mod used;
 mod wishes;
 mod writes;
 
@@ -294,6 +295,16 @@ impl Store for EmbeddedStore {
     async fn audits(&self, after: Option<&str>, limit: usize) -> Result<Vec<AuditEntry>, StoreError> {
         let (after, limit) = (events::cursor(after), limit.clamp(1, MAX_PAGE));
         self.read(move |transaction| documents::audits(transaction, after, limit)).await
+    }
+
+    async fn note_used(&self, used: &[(ConnectionKey, Duration)]) -> Result<(), StoreError> {
+        let used = used.to_vec();
+        self.write(move |write| write.note_used(&used)).await
+    }
+
+    async fn last_used(&self, keys: &[ConnectionKey]) -> Result<Vec<Option<StoreTime>>, StoreError> {
+        let keys = keys.to_vec();
+        self.read(move |transaction| used::at(transaction, &keys)).await
     }
 
     async fn time(&self) -> Result<StoreTime, StoreError> {

@@ -204,6 +204,14 @@ impl Store for ObservedStore {
         self.observe("audits", self.inner.audits(after, limit)).await
     }
 
+    async fn note_used(&self, used: &[(ConnectionKey, Duration)]) -> Result<(), StoreError> {
+        self.observe("note_used", self.inner.note_used(used)).await
+    }
+
+    async fn last_used(&self, keys: &[ConnectionKey]) -> Result<Vec<Option<StoreTime>>, StoreError> {
+        self.observe("last_used", self.inner.last_used(keys)).await
+    }
+
     async fn time(&self) -> Result<StoreTime, StoreError> {
         self.observe("time", self.inner.time()).await
     }

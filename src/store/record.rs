@@ -20,6 +20,11 @@ impl StoreTime {
         self.0.saturating_sub(earlier.0)
     }
 
+    /// The time so long before this one.
+    pub fn before(self, ago: Duration) -> Self {
+        Self(self.0.saturating_sub(u64::try_from(ago.as_millis()).unwrap_or(u64::MAX)))
+    }
+
     /// This time and a wait.
     pub fn after(self, wait: Duration) -> Self {
         Self(self.0.saturating_add(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)))

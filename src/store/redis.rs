@@ -7,15 +7,15 @@
 //! `cluster|slots` and `asking` with a Cluster.
 //! ```text
 //! ACL SETUSER orgpass on >PASSWORD resetkeys ~orgpass:* resetchannels &orgpass:changes &orgpass:wishes -@all
-//!   +get +mget +set +del +exists +time +zadd +zrem +zremrangebyrank +zrange +xadd +xrange
+//!   +get +mget +set +del +exists +time +zadd +zrem +zremrangebyrank +zrange +zmscore +xadd +xrange
 //!   +eval +evalsha +eval_ro +publish +subscribe +ping +wait +info +config|get +cluster|slots +asking
 //! ```
 //! A sidecar with session keys only needs no more than these. It reads status and session, sees whether a hub lives,
-//! hears of changes, and adds wishes; it can neither write nor read anything else.
+//! hears of changes, adds wishes, and notes when connections were last used; it can neither write nor read anything else.
 //! ```text
 //! ACL SETUSER orgpass-sidecar on >PASSWORD resetkeys %R~orgpass:status:* %R~orgpass:session:* %R~orgpass:hub
 //!   resetchannels &orgpass:changes -@all +mget +exists +time +eval_ro +subscribe +ping +cluster|slots +asking
-//!   (~orgpass:wanted &orgpass:wishes +eval +evalsha +time +zadd +zremrangebyrank +publish)
+//!   (~orgpass:wanted &orgpass:wishes +eval +evalsha +time +zadd +zremrangebyrank +publish) (~orgpass:used +zadd)
 //! ```
 
 mod announcements;
@@ -37,6 +37,7 @@ mod scripts;
 mod sentinel;
 mod server;
 mod slots;
+mod used;
 mod wishes;
 
 use std::fmt;

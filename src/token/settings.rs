@@ -20,6 +20,8 @@ pub struct Settings {
     pub cooldown_max: Duration,
     /// Shortest session life that is refreshed ahead; shorter ones are left to the replay.
     pub refresh_ahead_min_life: Duration,
+    /// How often last uses are noted in the store.
+    pub note_use_every: Duration,
     /// How many exchanges there may be.
     pub limits: Limits,
 }
@@ -33,6 +35,7 @@ impl Default for Settings {
             cooldown: Duration::from_secs(60),
             cooldown_max: Duration::from_secs(15 * 60),
             refresh_ahead_min_life: Duration::from_secs(60),
+            note_use_every: Duration::from_secs(5 * 60),
             limits: Limits { in_flight: 512, per_host: 256, per_hour: 360 },
         }
     }
@@ -53,6 +56,11 @@ impl Settings {
                 "refresh_ahead_min_life",
                 default.refresh_ahead_min_life,
                 Duration::from_millis(100)..=hour,
+            ),
+            note_use_every: section.duration_or(
+                "note_use_every",
+                default.note_use_every,
+                Duration::from_secs(1)..=hour,
             ),
             limits: Limits {
                 in_flight: count(&mut section, "max_exchanges", default.limits.in_flight),

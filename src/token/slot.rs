@@ -1,7 +1,7 @@
 //! What this process holds in memory of one connection: the session for the warm path, and beside it, under a short
 //! lock, the flight that callers wait for, the stops, and what has been learned.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -28,6 +28,11 @@ pub struct Slot {
     /// Which connection.
     pub key: ConnectionKey,
     session: ArcSwapOption<Session>,
+    made: Instant,
+    /// The last use of sessions that are gone, and the last use that the store has been told of, in milliseconds from
+    /// `made`, plus one; zero for none.
+    used_before: AtomicU64,
+    noted: AtomicU64,
     calls: AtomicU32,
     /// Set while something is to be cured by an accepted call, so that the warm path need not look under the lock.
     troubled: AtomicBool,
@@ -64,6 +69,9 @@ impl Slot {
         Self {
             key,
             session: ArcSwapOption::empty(),
+            made: Instant::now(),
+            used_before: AtomicU64::new(0),
+            noted: AtomicU64::new(0),
             calls: AtomicU32::new(0),
             troubled: AtomicBool::new(false),
             news: Notify::new(),
@@ -115,7 +123,28 @@ impl Slot {
     }
 
     pub(super) fn set_session(&self, session: Option<Arc<Session>>) {
-        self.session.store(session);
+        let replaced = self.session.swap(session);
+        if let Some(at) = replaced.as_ref().and_then(|replaced| replaced.last_accepted()) {
+            self.used_before.fetch_max(self.stamp(at), Ordering::Relaxed);
+        }
+    }
+
+    /// When a call was last accepted, unless that has been noted.
+    pub(super) fn unnoted_use(&self) -> Option<Instant> {
+        let present = self.session.load().as_ref().and_then(|session| session.last_accepted());
+        let used = present.map_or(0, |at| self.stamp(at)).max(self.used_before.load(Ordering::Relaxed));
+        let is_new = used > self.noted.load(Ordering::Relaxed);
+        is_new.then(|| self.made + Duration::from_millis(used - 1))
+    }
+
+    /// The use at `at` has been noted.
+    pub(super) fn mark_noted(&self, at: Instant) {
+        self.noted.fetch_max(self.stamp(at), Ordering::Relaxed);
+    }
+
+    fn stamp(&self, at: Instant) -> u64 {
+        let millis = at.saturating_duration_since(self.made).as_millis();
+        u64::try_from(millis).unwrap_or(u64::MAX - 1) + 1
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {

@@ -86,6 +86,7 @@ impl TokenSource {
         source.0.parts.runtime.spawn(source.clone().follow_changes());
         source.0.parts.runtime.spawn(source.clone().follow_app_files());
         source.0.parts.runtime.spawn(super::ahead::run(source.clone()));
+        source.0.parts.runtime.spawn(super::used::run(source.clone()));
         source.0.parts.runtime.spawn(Arc::clone(&source.0.parts.exchanger).guard());
         source
     }
@@ -212,10 +213,15 @@ impl TokenSource {
         self.0.parts.exchanger.begin_stop();
         self.0.flights.close();
         self.0.flights.wait().await;
+        super::used::note_at_last(self).await;
     }
 
     pub(super) fn slots(&self) -> impl Iterator<Item = Arc<Slot>> + '_ {
         self.0.slots.iter().map(|(_, slot)| slot)
+    }
+
+    pub(super) fn store(&self) -> &dyn Store {
+        &*self.0.parts.store
     }
 
     pub(super) fn settings(&self) -> &Settings {

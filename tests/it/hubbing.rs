@@ -10,13 +10,15 @@ use salesforce_sim::{AppOptions, Effect, Fault};
 
 use crate::authenticating::LIMITS;
 use crate::caller::{Caller, Reply, crowd, statuses};
+use crate::connecting::browser::Browser;
 use crate::exchanging::{age_intent, sends_nothing_twice};
+use crate::managing::ALL;
 use crate::world::{Connected, Options, World, documented_rules, eventually};
 
 const CROWD: usize = 1000;
 
 /// What a sidecar may do to the store, by the names of the operations.
-const RIGHTS: &[&str] = &["read", "wish", "has_hub", "ping", "dangers"];
+const RIGHTS: &[&str] = &["read", "wish", "has_hub", "ping", "dangers", "note_used"];
 
 /// A hub on this Redis.
 async fn hub(redis: &RedisChild, config: &str) -> World {
@@ -332,4 +334,46 @@ async fn a_hub_that_is_told_to_stop_finishes_what_it_has_begun() {
     assert_eq!(reply.status, 200, "{reply:?}");
     sends_nothing_twice(&world, 1);
     sidecar.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_hub_shows_when_a_sidecar_last_used_a_connection() {
+    let redis = RedisChild::start();
+    let tokens = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(tokens.path(), format!("backend {ALL}\n")).unwrap();
+    let world = hub(&redis, &format!("api_tokens_file = \"{}\"", tokens.path().display())).await;
+    let acme = world.connect("acme", None).await;
+    world.connect("globex", None).await;
+    let mut browser = Browser::of(&world);
+    browser.get("/").await;
+    assert_eq!(browser.post("/login", &[("token", ALL)]).await.status, 303);
+    assert!(browser.get("/?tenant=acme").await.shows("not yet"));
+
+    let every = |often: &'static str| {
+        move |table: &mut toml::Table| {
+            table.insert(
+                "tokens".to_owned(),
+                toml::Value::Table(format!("note_use_every = \"{often}\"").parse().unwrap()),
+            );
+        }
+    };
+    let sidecar = Sidecar::with(&world, "20s", every("1s")).await;
+    assert_eq!(sidecar.call("acme").await.status, 200);
+    eventually("the page shows it", async || !browser.get("/?tenant=acme").await.shows("not yet")).await;
+    assert!(browser.get("/?tenant=globex").await.shows("not yet"));
+    let management = &world.orgpass().engine().management;
+    let used = management.show(&acme.key).await.unwrap().line.used.unwrap();
+    let api = world.hub().get("/v1/tenants/acme/connection").header("authorization", format!("Bearer {ALL}"));
+    assert_eq!(api.send().await.json()["last_used"], used.0);
+    sidecar.stop().await;
+
+    // One that notes seldom says it at the latest when it stops, and calls cost no word to the store.
+    let seldom = Sidecar::with(&world, "20s", every("1h")).await;
+    for _ in 0..10 {
+        assert_eq!(seldom.call("acme").await.status, 200);
+    }
+    let noted = seldom.operator.get("/metrics").send().await;
+    assert!(!noted.text().contains("operation=\"note_used\""), "{}", noted.text());
+    seldom.stop().await;
+    assert!(management.show(&acme.key).await.unwrap().line.used.unwrap() > used);
 }

@@ -20,6 +20,9 @@ pub(super) struct ConnectionSummary {
     cause: Option<&'static str>,
     /// Since when: milliseconds since 1970.
     since: u64,
+    /// When a call of its was last accepted: milliseconds since 1970, some minutes late. Left out if none was yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_used: Option<u64>,
     /// Which token it has; changes with each exchange.
     generation: String,
     /// The app that it belongs to.
@@ -69,6 +72,7 @@ impl From<&ConnectionLine> for ConnectionSummary {
             status: line.status.as_str(),
             cause: line.cause.map(crate::connection::Cause::as_str),
             since: line.since.0,
+            last_used: line.used.map(|used| used.0),
             generation: line.generation.clone(),
             app: line.app.clone(),
             grant: line.grant.as_str(),

@@ -47,6 +47,8 @@ pub struct ConnectionRow {
     pub age: String,
     /// When it last earned a session.
     pub renewed: String,
+    /// When it was last used.
+    pub used: String,
     /// When it earns the next one at the latest.
     pub next_refresh: String,
     /// How it earns tokens, and with which app.

@@ -50,6 +50,7 @@ fn pages(text: &str) -> Vec<(&'static str, String)> {
         cause: Some(("The org refuses.", "Ask the admin.")),
         age: text.to_owned(),
         renewed: text.to_owned(),
+        used: text.to_owned(),
         next_refresh: text.to_owned(),
         grant: text.to_owned(),
     };

@@ -22,6 +22,8 @@ pub(super) const FINGERPRINT: Text = TableDefinition::new("fingerprint");
 pub(super) const DUE: TableDefinition<'static, &'static str, u64> = TableDefinition::new("due");
 /// The same in the order of time, so that what is due is one short range.
 pub(super) const DUE_ORDER: TableDefinition<'static, (u64, &'static str), ()> = TableDefinition::new("due order");
+/// When each connection was last used, in milliseconds of the store's clock.
+pub(super) const USED: TableDefinition<'static, &'static str, u64> = TableDefinition::new("used");
 /// Events in the order in which they were written, each with its time.
 pub(super) const EVENT: TableDefinition<'static, u64, (u64, &'static [u8])> = TableDefinition::new("event");
 /// Documents by kind and name, each with the time when its life ends (0: never).
@@ -39,6 +41,7 @@ pub(super) struct Tables<'t> {
     fingerprint: Table<'t, &'static str, &'static str>,
     pub(super) due: Table<'t, &'static str, u64>,
     pub(super) due_order: Table<'t, (u64, &'static str), ()>,
+    pub(super) used: Table<'t, &'static str, u64>,
     pub(super) event: Table<'t, u64, (u64, &'static [u8])>,
     pub(super) document: Table<'t, (&'static str, &'static str), (u64, &'static [u8])>,
     pub(super) audit: Table<'t, u64, (u64, &'static [u8])>,
@@ -55,10 +58,16 @@ impl<'t> Tables<'t> {
             fingerprint: transaction.open_table(FINGERPRINT).map_err(damage)?,
             due: transaction.open_table(DUE).map_err(damage)?,
             due_order: transaction.open_table(DUE_ORDER).map_err(damage)?,
+            used: transaction.open_table(USED).map_err(damage)?,
             event: transaction.open_table(EVENT).map_err(damage)?,
             document: transaction.open_table(DOCUMENT).map_err(damage)?,
             audit: transaction.open_table(AUDIT).map_err(damage)?,
         })
+    }
+
+    /// Whether there is such a connection, whatever its record is worth.
+    pub(super) fn is_there(&self, key: &ConnectionKey) -> Result<bool, StoreError> {
+        Ok(self.status.get(key.encode().as_str()).map_err(damage)?.is_some())
     }
 
     /// The clear row of a connection.
@@ -155,6 +164,7 @@ impl<'t> Tables<'t> {
         for table in [&mut self.status, &mut self.session, &mut self.grant, &mut self.intent] {
             table.remove(name.as_str()).map_err(damage)?;
         }
+        self.used.remove(name.as_str()).map_err(damage)?;
         self.tell(StoredEvent::of(key, old, None), now)
     }
 

@@ -1,7 +1,7 @@
 //! Index, fingerprints, events and announcements. They live in other Cluster slots than the record, so no script can keep them
 //! true: they are written after it, believed only after a look at it, and put right where they are found wrong.
 
-use super::keys::{self, CHANGES, INDEX, Keys};
+use super::keys::{self, CHANGES, INDEX, Keys, USED};
 use super::scripts::{self, Rows};
 use redis::Value;
 
@@ -19,6 +19,7 @@ impl RedisStore {
         let mut hints = Vec::new();
         if let Some(new) = &rows.new {
             hints.push((INDEX.to_owned(), redis::cmd("ZADD").arg(INDEX).arg(0).arg(&keys.tag).take()));
+            hints.push((USED.to_owned(), redis::cmd("ZADD").arg(USED).arg("NX").arg(0).arg(&keys.tag).take()));
             for known in new.fingerprints() {
                 let name = keys::fingerprint(known);
                 hints.push((name.clone(), redis::cmd("SET").arg(name).arg(&keys.tag).take()));
@@ -32,6 +33,7 @@ impl RedisStore {
         if rows.new.is_none() {
             self.unlist(keys).await?;
             self.drop_due(&keys.tag).await?;
+            self.drop_used(&keys.tag).await?;
         }
         for gone in rows.old.iter().flat_map(StoredHead::fingerprints) {
             if !rows.new.as_ref().is_some_and(|new| new.mentions(gone)) {

@@ -19,6 +19,8 @@ pub(super) const HUB: &str = "orgpass:hub";
 pub(super) const LEADER: &str = "orgpass:leader:{orgpass:hub}";
 /// Sorted set of the encoded keys of connections by the time when they are due: a hint.
 pub(super) const DUE: &str = "orgpass:due";
+/// Sorted set of the encoded keys of connections by the time when they were last used, zero for never: a hint.
+pub(super) const USED: &str = "orgpass:used";
 /// Stream of changes of state.
 pub(super) const EVENTS: &str = "orgpass:events";
 /// Stream of what was changed by whom.

@@ -249,8 +249,16 @@ impl Store for RedisStore {
         self.audits_after(after, limit).await
     }
 
+    async fn note_used(&self, used: &[(ConnectionKey, Duration)]) -> Result<(), StoreError> {
+        self.set_used(used).await
+    }
+
+    async fn last_used(&self, keys: &[ConnectionKey]) -> Result<Vec<Option<StoreTime>>, StoreError> {
+        self.used_at(keys).await
+    }
+
     async fn time(&self) -> Result<StoreTime, StoreError> {
-        Ok(scripts::store_time(self.link.query(HUB, &redis::cmd("TIME")).await?))
+        self.now().await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

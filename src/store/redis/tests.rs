@@ -105,6 +105,8 @@ async fn use_everything(store: &RedisStore) -> Result<(), StoreError> {
     assert!(store.attend(&owner, Duration::from_secs(60)).await?);
     assert!(store.has_hub().await?);
     store.step_down(&owner).await?;
+    store.note_used(&[(acme(), Duration::ZERO)]).await?;
+    assert!(store.last_used(&[acme()]).await?[0].is_some());
     store.schedule(&[(acme(), Duration::ZERO)], ScheduleWhen::Always).await?;
     assert_eq!(store.take_due(10, Duration::from_secs(60)).await?, [acme()]);
     store.unschedule(&acme()).await?;

@@ -74,6 +74,7 @@ pub(super) async fn use_as_sidecar(store: &RedisStore) -> Result<(), StoreError>
         let refused = Some(Generation { number, ..Generation::first() });
         store.wish(&Wish { key: acme(), need: Need::Next { refused, idle: None } }).await?;
     }
+    store.note_used(&[(acme(), Duration::ZERO)]).await?;
     assert_eq!(store.dangers().await?, [] as [&str; 0]);
     Ok(())
 }
@@ -107,7 +108,7 @@ async fn a_sidecar_reads_and_asks_and_can_do_nothing_else() {
     let wish = Wish { key: acme(), need: Need::Next { refused: None, idle: None } };
     let life = Duration::from_secs(60);
     let key = acme();
-    let refused: [(&str, Option<StoreError>); 21] = [
+    let refused: [(&str, Option<StoreError>); 22] = [
         ("read_record", sidecar.read_record(&key).await.err()),
         ("take_lease", sidecar.take_lease(&key, &owner, life).await.err()),
         ("release_lease", sidecar.release_lease(&key, &owner).await.err()),
@@ -129,6 +130,7 @@ async fn a_sidecar_reads_and_asks_and_can_do_nothing_else() {
         ("unschedule", sidecar.unschedule(&key).await.err()),
         ("take_due", sidecar.take_due(10, life).await.err()),
         ("events", sidecar.events(None, 10).await.err()),
+        ("last_used", sidecar.last_used(std::slice::from_ref(&key)).await.err()),
     ];
     for (operation, error) in refused {
         let error = error.unwrap_or_else(|| panic!("{operation} is none of a sidecar's operations"));
@@ -155,6 +157,8 @@ async fn a_sidecar_reads_and_asks_and_can_do_nothing_else() {
         vec!["SUBSCRIBE", "orgpass:wishes"],
         vec!["DEL", keys::WANTED],
         vec!["ZRANGE", keys::WANTED, "0", "-1"],
+        vec!["ZRANGE", keys::USED, "0", "-1"],
+        vec!["DEL", keys::USED],
         vec!["KEYS", "*"],
         vec!["FLUSHALL"],
     ] {
