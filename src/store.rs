@@ -338,8 +338,9 @@ pub trait Store: Send + Sync + 'static {
     async fn take_due(&self, limit: usize, claim: Duration) -> Result<Vec<ConnectionKey>, StoreError>;
 
     /// Changes of state after the one named, oldest first, at most `limit`; from the oldest kept on if none is named, or
-    /// one that this kind of store never gave. Every write that changes status, cause or epoch leaves one; with Redis a
-    /// process that dies, or loses Redis, in the midst of it may leave none. The last [`MAX_EVENTS`] or so are kept.
+    /// one that this kind of store never gave. Every write that changes status, cause or epoch leaves one; with Redis, if
+    /// the writer dies or loses Redis in the midst of it, only once the connection is written or listed again. The last
+    /// [`MAX_EVENTS`] or so are kept.
     async fn events(&self, after: Option<&str>, limit: usize) -> Result<Vec<Event>, StoreError>;
 
     /// Reads a document; `None` if there is none, or its life has ended.

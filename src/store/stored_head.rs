@@ -30,6 +30,9 @@ pub(super) struct StoredHead {
     /// The last attempts of this epoch, oldest first. Left out when empty: Lua writes an empty list as `{}`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) done: Vec<Done>,
+    /// Events of this connection that are yet to be told, where the store cannot tell them in the same step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) owed: Option<String>,
 }
 
 impl StoredHead {
@@ -44,7 +47,7 @@ impl StoredHead {
             Some(old) if old.head.generation == head.generation => old.head.stored,
             _ => now,
         };
-        Self { head, done: old.map(|old| old.done.clone()).unwrap_or_default() }
+        Self { head, done: old.map(|old| old.done.clone()).unwrap_or_default(), owed: None }
     }
 
     /// Adds an attempt to those known as done and forgets the oldest.

@@ -1,23 +1,44 @@
-//! Events in a stream of Redis, whose ids are theirs: a time and a number. A hint, written after what it tells of: a
-//! process that dies in between leaves none.
+//! Events in a stream of Redis, whose ids are theirs: a time and a number. The stream is in another slot than the records,
+//! so a script that changes a state writes the event into the row, as one that is owed, and one that removes the row writes
+//! it beside; then it is told, once, and taken off what is owed. What a process that died left owed is told by whoever next
+//! writes or lists the connection.
 
 use redis::Value;
 
 use super::RedisStore;
-use super::keys::EVENTS;
+use super::keys::{EVENTS, Keys};
+use super::scripts;
 use crate::store::listing::MAX_PAGE;
 use crate::store::stored_event::StoredEvent;
-use crate::store::{Event, MAX_EVENTS, StoreError, StoreTime};
-
-/// The one field of an entry.
-const FIELD: &str = "event";
+use crate::store::stored_head::StoredHead;
+use crate::store::{Event, StoreError, StoreTime};
 
 impl RedisStore {
-    /// Adds an event. Not sent again if its answer is lost: told once or not at all.
-    pub(super) async fn add_event(&self, event: &StoredEvent) -> Result<(), StoreError> {
-        let mut add = redis::cmd("XADD");
-        add.arg(EVENTS).arg("MAXLEN").arg("~").arg(MAX_EVENTS).arg("*").arg(FIELD).arg(event.to_bytes());
-        self.link.query_once(EVENTS, &add).await
+    /// Tells the events that a row owes, oldest first.
+    pub(super) async fn tell_owed_by(&self, keys: &Keys, row: &StoredHead) -> Result<(), StoreError> {
+        let Some(owed) = &row.owed else { return Ok(()) };
+        self.tell(owed.as_bytes()).await?;
+        self.link.call::<Value>(&scripts::settle_row(keys, owed.as_bytes())).await?;
+        Ok(())
+    }
+
+    /// Tells the events that a connection owes that is gone.
+    pub(super) async fn tell_owed_beside(&self, keys: &Keys, owed: Option<&[u8]>) -> Result<(), StoreError> {
+        let Some(owed) = owed else { return Ok(()) };
+        self.tell(owed).await?;
+        self.link.call::<Value>(&scripts::settle(keys, owed)).await?;
+        Ok(())
+    }
+
+    pub(super) async fn tell(&self, owed: &[u8]) -> Result<(), StoreError> {
+        for line in owed.split(|byte| *byte == b'\n') {
+            // What is no event, nobody could read in the stream either.
+            if let Some(space) = line.iter().position(|byte| *byte == b' ') {
+                let (name, event) = (&line[..space], &line[space + 1..]);
+                self.link.call::<Value>(&scripts::tell(name, event)).await?;
+            }
+        }
+        Ok(())
     }
 
     pub(super) async fn events_after(&self, after: Option<&str>, limit: usize) -> Result<Vec<Event>, StoreError> {

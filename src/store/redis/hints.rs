@@ -2,20 +2,19 @@
 //! true: they are written after it, believed only after a look at it, and put right where they are found wrong.
 
 use super::keys::{self, CHANGES, INDEX, Keys, USED};
-use super::scripts::{self, Rows};
+use super::scripts::{self, Raw, Rows};
 use redis::Value;
 
 use super::RedisStore;
 use crate::connection::ConnectionKey;
 use crate::store::listing::{self, Range};
-use crate::store::stored_event::StoredEvent;
 use crate::store::stored_head::StoredHead;
 use crate::store::{Fingerprint, Page, StoreError};
 
 impl RedisStore {
-    /// Follows a write: lists the connection, or no longer, under its name and fingerprints, tells of the event, if it
-    /// was one, and announces the connection.
-    pub(super) async fn follow(&self, keys: &Keys, rows: &Rows, event: Option<&StoredEvent>) -> Result<(), StoreError> {
+    /// Follows a write: lists the connection, or no longer, under its name and fingerprints, tells the events that are
+    /// owed, and announces the connection.
+    pub(super) async fn follow(&self, keys: &Keys, rows: &Rows) -> Result<(), StoreError> {
         let mut hints = Vec::new();
         if let Some(new) = &rows.new {
             hints.push((INDEX.to_owned(), redis::cmd("ZADD").arg(INDEX).arg(0).arg(&keys.tag).take()));
@@ -25,8 +24,12 @@ impl RedisStore {
                 hints.push((name.clone(), redis::cmd("SET").arg(name).arg(&keys.tag).take()));
             }
         }
-        if let Some(event) = event {
-            self.add_event(event).await?;
+        if let Some(new) = &rows.new {
+            if rows.old.is_none() {
+                // An earlier connection of this name may have gone untold.
+                self.tell_owed_beside(keys, self.owed_beside(keys).await?.as_deref()).await?;
+            }
+            self.tell_owed_by(keys, new).await?;
         }
         hints.push((CHANGES.to_owned(), redis::cmd("PUBLISH").arg(CHANGES).arg(&keys.tag).take()));
         self.link.queries::<Value>(&hints).await?;
@@ -58,9 +61,21 @@ impl RedisStore {
         let status = |name: &String| Keys { tag: name.clone() }.status();
         let reads: Vec<_> =
             names.iter().map(status).map(|key| (key.clone(), redis::cmd("GET").arg(key).take())).collect();
-        let rows: Vec<Option<Vec<u8>>> = self.link.queries(&reads).await?;
-        for (name, _) in names.iter().zip(&rows).filter(|(_, row)| row.is_none()) {
-            self.unlist(&Keys { tag: name.clone() }).await?;
+        let rows: Vec<Raw> = self.link.queries(&reads).await?;
+        for (name, row) in names.iter().zip(&rows) {
+            let keys = Keys { tag: name.clone() };
+            match (row, ConnectionKey::decode(name)) {
+                (Some(row), Some(key)) => {
+                    if let Ok(row) = StoredHead::parse(&key, row) {
+                        self.tell_owed_by(&keys, &row).await?;
+                    }
+                }
+                (Some(_), None) => {}
+                (None, _) => {
+                    self.tell_owed_beside(&keys, self.owed_beside(&keys).await?.as_deref()).await?;
+                    self.unlist(&keys).await?;
+                }
+            }
         }
         Ok(listing::page(names.into_iter().zip(rows).collect(), range.limit))
     }
@@ -91,6 +106,10 @@ impl RedisStore {
             self.link.query::<()>(INDEX, redis::cmd("ZADD").arg(INDEX).arg(0).arg(&keys.tag)).await?;
         }
         Ok(())
+    }
+
+    async fn owed_beside(&self, keys: &Keys) -> Result<Raw, StoreError> {
+        self.link.query(&keys.owed(), redis::cmd("GET").arg(keys.owed())).await
     }
 
     async fn status_at(&self, keys: &Keys) -> Result<Option<Vec<u8>>, StoreError> {

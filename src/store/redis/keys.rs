@@ -23,6 +23,8 @@ pub(super) const DUE: &str = "orgpass:due";
 pub(super) const USED: &str = "orgpass:used";
 /// Stream of changes of state.
 pub(super) const EVENTS: &str = "orgpass:events";
+/// Sorted set of the names of events that were told, by the time of telling; in the slot of [`EVENTS`].
+pub(super) const TOLD: &str = "orgpass:told:{orgpass:events}";
 /// Stream of what was changed by whom.
 pub(super) const AUDITS: &str = "orgpass:audits";
 
@@ -55,6 +57,11 @@ impl Keys {
 
     pub(super) fn intent(&self) -> String {
         self.row("intent")
+    }
+
+    /// Events that are yet to be told of a connection that is gone.
+    pub(super) fn owed(&self) -> String {
+        self.row("owed")
     }
 
     fn row(&self, kind: &str) -> String {

@@ -6,11 +6,10 @@ use async_trait::async_trait;
 use tokio::sync::{broadcast, watch};
 
 use super::keys::{CHANGES, HUB, Keys};
-use super::scripts::{self, Raw, RawRecord, Rows};
+use super::scripts::{self, Raw, RawRecord};
 use super::{RedisStore, dangers};
 use crate::connection::{Cause, ConnectionKey, Generation, Status};
 use crate::store::listing::Range;
-use crate::store::stored_event::StoredEvent;
 use crate::store::stored_head::{self, StoredHead, corrupt};
 use crate::store::{
     AttemptId, AuditEntry, Commit, Committed, DocumentKind, DocumentName, DocumentWhen, Event, Fingerprint,
@@ -92,7 +91,7 @@ impl Store for RedisStore {
         if !enough {
             tracing::warn!("a new token is stored, but on fewer replicas than store.replicas asks for");
         }
-        self.follow_write(key, &keys, &said.rows(key)?).await?;
+        self.follow(&keys, &said.rows(key)?).await?;
         Ok(Committed::Stored)
     }
 
@@ -109,7 +108,7 @@ impl Store for RedisStore {
         if said.word != "set" {
             return Ok(false);
         }
-        self.follow_write(key, &keys, &said.rows(key)?).await?;
+        self.follow(&keys, &said.rows(key)?).await?;
         Ok(true)
     }
 
@@ -123,20 +122,20 @@ impl Store for RedisStore {
         if said.word != "stored" {
             return Ok(Put::Conflict(rows.new.map(|there| Box::new(there.head))));
         }
-        self.follow_write(key, &keys, &rows).await?;
+        self.follow(&keys, &rows).await?;
         Ok(Put::Stored)
     }
 
     async fn remove(&self, key: &ConnectionKey, at: Option<Generation>) -> Result<bool, StoreError> {
         let keys = Keys::of(key);
         let (said, _) = self.call_and_wait(key, &scripts::remove(&keys, at)).await?;
-        match said.word.as_str() {
-            "changed" => return Ok(false),
-            // What was removed may have been corrupt; then its fingerprints are found to be wrong when they are used.
-            "removed" => self.follow_write(key, &keys, &said.rows(key).unwrap_or_default()).await?,
-            // An earlier try may have removed the record and no more.
-            _ => self.follow(&keys, &Rows::default(), None).await?,
+        if said.word == "changed" {
+            return Ok(false);
         }
+        self.tell_owed_beside(&keys, said.owed()).await?;
+        // What was removed may have been corrupt; then its fingerprints are found to be wrong when they are used. And an
+        // earlier try may have removed the record and no more.
+        self.follow(&keys, &said.rows(key).unwrap_or_default()).await?;
         Ok(said.word == "removed")
     }
 
@@ -267,12 +266,5 @@ impl Store for RedisStore {
 
     async fn dangers(&self) -> Result<Vec<String>, StoreError> {
         dangers::find(&self.link).await
-    }
-}
-
-impl RedisStore {
-    async fn follow_write(&self, key: &ConnectionKey, keys: &Keys, rows: &Rows) -> Result<(), StoreError> {
-        let event = StoredEvent::of(key, rows.old.as_ref(), rows.new.as_ref());
-        self.follow(keys, rows, event.as_ref()).await
     }
 }

@@ -6,19 +6,23 @@ use std::time::Duration;
 
 use redis::{Cmd, FromRedisValue, ParsingError, Script, ToRedisArgs, Value};
 
-use super::keys::{DUE, HUB, Keys, LEADER, WANTED, WISHES};
+use super::keys::{DUE, EVENTS, HUB, Keys, LEADER, TOLD, WANTED, WISHES};
 use crate::connection::{ConnectionKey, Generation};
 use crate::store::stored_head::{REMEMBERED_ATTEMPTS, StoredHead, corrupt};
 use crate::store::{
-    AttemptId, Commit, DocumentWhen, Fingerprint, NewRecord, Owner, PutWhen, Resealed, ScheduleWhen, StoreError,
-    StoreTime,
+    AttemptId, Commit, DocumentWhen, Fingerprint, MAX_EVENTS, NewRecord, Owner, PutWhen, Resealed, ScheduleWhen,
+    StoreError, StoreTime,
 };
 
-/// What a script says: a word, the row as it is now, the row as it was.
+/// How many events are remembered as told: one that is still owed by then is told again.
+const REMEMBERED_EVENTS: usize = 10_000;
+
+/// What a script says: a word, the row as it is now, the row as it was, and of one that is gone the events that are owed.
 pub(super) struct Said {
     pub(super) word: String,
     new: Option<Vec<u8>>,
     old: Option<Vec<u8>>,
+    owed: Option<Vec<u8>>,
 }
 
 /// A connection's clear row after and before a write, as far as there is one.
@@ -30,8 +34,11 @@ pub(super) struct Rows {
 
 impl FromRedisValue for Said {
     fn from_redis_value(value: Value) -> Result<Self, ParsingError> {
-        let (word, new, old) = redis::from_redis_value(value)?;
-        Ok(Self { word, new, old })
+        let values: Vec<Value> = redis::from_redis_value(value)?;
+        let mut values = values.into_iter().map(redis::from_redis_value::<Option<Vec<u8>>>);
+        let word = values.next().transpose()?.flatten().unwrap_or_default();
+        let mut row = || values.next().transpose().map(Option::flatten);
+        Ok(Self { word: String::from_utf8_lossy(&word).into_owned(), new: row()?, old: row()?, owed: row()? })
     }
 }
 
@@ -40,6 +47,11 @@ impl Said {
     pub(super) fn rows(&self, key: &ConnectionKey) -> Result<Rows, StoreError> {
         let parse = |row: &Option<Vec<u8>>| row.as_ref().map(|row| StoredHead::parse(key, row)).transpose();
         Ok(Rows { new: parse(&self.new)?, old: parse(&self.old)? })
+    }
+
+    /// The events that are owed of a connection that is gone, if any are.
+    pub(super) fn owed(&self) -> Option<&[u8]> {
+        self.owed.as_deref()
     }
 
     /// The row in first place, unread.
@@ -129,6 +141,9 @@ script!(ATTEND, "attend.lua");
 script!(SCHEDULE, "schedule.lua");
 script!(TAKE_DUE, "take_due.lua");
 script!(PUT_DOCUMENT, "put_document.lua");
+script!(TELL, "tell.lua");
+script!(SETTLE, "settle.lua");
+script!(SETTLE_ROW, "settle_row.lua");
 script!(REMOVE_DOCUMENT, "remove_document.lua");
 
 /// A row as Redis has it.
@@ -214,7 +229,8 @@ pub(super) fn put(keys: &Keys, record: &NewRecord, when: PutWhen) -> Call {
 }
 
 pub(super) fn remove(keys: &Keys, at: Option<Generation>) -> Call {
-    let call = REMOVE.call(&rows(keys));
+    let [status, session, grant, intent] = rows(keys);
+    let call = REMOVE.call(&[status, session, grant, intent, keys.owed()]);
     match at {
         Some(at) => call.arg(at.epoch.to_string()).arg(at.number),
         None => call,
@@ -266,6 +282,21 @@ pub(super) fn remove_document(key: String, was: Option<&[u8]>) -> Call {
 /// Reads what is due and puts it off.
 pub(super) fn take_due(limit: usize, claim: Duration) -> Call {
     TAKE_DUE.call(&[DUE.to_owned()]).arg(limit).arg(millis(claim))
+}
+
+/// Adds an event of this name to the stream, once.
+pub(super) fn tell(name: &[u8], event: &[u8]) -> Call {
+    TELL.call(&[EVENTS.to_owned(), TOLD.to_owned()]).arg(name).arg(event).arg(MAX_EVENTS).arg(REMEMBERED_EVENTS)
+}
+
+/// Takes these events off what a row owes.
+pub(super) fn settle_row(keys: &Keys, owed: &[u8]) -> Call {
+    SETTLE_ROW.call(&[keys.status()]).arg(owed)
+}
+
+/// Takes these events off what a connection owes that is gone.
+pub(super) fn settle(keys: &Keys, owed: &[u8]) -> Call {
+    SETTLE.call(&[keys.owed()]).arg(owed)
 }
 
 fn rows(keys: &Keys) -> [String; 4] {

@@ -2,6 +2,7 @@
 
 mod access;
 mod groups;
+mod owing;
 
 use std::time::Duration;
 

@@ -18,6 +18,7 @@ else
   table.insert(done, {attempt = attempt, spent = spent ~= '' and spent or nil})
   if #done > tonumber(remembered) then table.remove(done, 1) end
   row.done = done
+  owe(KEYS[1], old, row)
   text = write_row(KEYS[1], row)
   redis.call('SET', KEYS[2], session)
   redis.call('SET', KEYS[3], grant)

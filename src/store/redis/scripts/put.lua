@@ -9,7 +9,9 @@ if not as_expected then
   return {'conflict', text or false, false}
 end
 if not old or old.head.generation.epoch ~= new.generation.epoch then redis.call('DEL', KEYS[4]) end
-local written = write_row(KEYS[1], over(old, new))
+local row = over(old, new)
+owe(KEYS[1], old, row)
+local written = write_row(KEYS[1], row)
 if session then redis.call('SET', KEYS[2], session) else redis.call('DEL', KEYS[2]) end
 redis.call('SET', KEYS[3], grant)
 return {'stored', written, text or false}

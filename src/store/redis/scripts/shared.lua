@@ -1,4 +1,4 @@
--- Put before each script. A clear row is {head = ..., done = {{attempt, spent}, ...}}, as in stored_head.rs.
+-- Put before each script. A clear row is {head = ..., done = {{attempt, spent}, ...}, owed = ...}, as in stored_head.rs.
 
 local function now()
   local time = redis.call('TIME')
@@ -27,6 +27,7 @@ local function row_at(key)
     return text, nil
   end
   if row.done ~= nil and type(row.done) ~= 'table' then return text, nil end
+  if row.owed ~= nil and type(row.owed) ~= 'string' then return text, nil end
   return text, row
 end
 
@@ -55,9 +56,32 @@ end
 
 -- Writes a row and gives its text. An empty list is left out: it would be written as {}.
 local function write_row(key, row)
-  if #row.done == 0 then row.done = nil end
+  if row.done and #row.done == 0 then row.done = nil end
   local text = cjson.encode(row)
   redis.call('SET', key, text)
   return text
+end
+
+-- What an event tells of a row.
+local function state_of(row)
+  return row and {status = row.head.status, cause = row.head.cause, generation = row.head.generation}
+end
+
+-- The line of an event that is owed: a name, and the event as in stored_event.rs.
+local function line_of(key, old, new)
+  local name, time = string.match(key, '{(.*)}'), redis.call('TIME')
+  local event = cjson.encode({key = name, before = state_of(old), after = state_of(new)})
+  return name .. '@' .. time[1] .. '.' .. time[2] .. ' ' .. event .. '\n'
+end
+
+-- Notes in a new row what is owed by the old one, and the change itself, unless events tell nothing of it.
+local function owe(key, old, new)
+  local before, after = state_of(old), state_of(new)
+  local same = before and before.status == after.status and before.cause == after.cause
+    and before.generation.epoch == after.generation.epoch
+  local owed = (old and old.owed or '') .. (same and '' or line_of(key, old, new))
+  -- Far more than is ever owed while events can be told.
+  if #owed > 65536 then owed = '' end
+  new.owed = owed ~= '' and owed or nil
 end
 
