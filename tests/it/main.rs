@@ -10,6 +10,7 @@ mod binary;
 mod bodies;
 mod caller;
 mod chaos;
+mod clients;
 mod connecting;
 mod delivering;
 mod documents;

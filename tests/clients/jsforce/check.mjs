@@ -1,0 +1,5 @@
+import { main } from '../world.mjs';
+import { parts } from './parts.mjs';
+import { connect } from './snippet.mjs';
+
+await main(parts(connect));

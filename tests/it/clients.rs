@@ -1,0 +1,56 @@
+//! Real Salesforce clients, unmodified, set up by the snippets of `docs/clients.md` and nothing else: what they do goes
+//! on when the org's session dies, two tenants in one process stay apart, and what is refused is shown and ends.
+//! `scripts/clients` installs them; their scripts are in `tests/clients/`.
+
+mod jsforce;
+mod parts;
+mod salesforce_bulk;
+mod scene;
+mod simple_salesforce;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Far more than any script takes on a loaded machine, in seconds.
+const PATIENCE: &str = "240";
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// What runs a client's script.
+#[derive(Clone, Copy)]
+pub enum Runs {
+    /// The Python that has what `tests/clients/requirements.txt` lists.
+    Python,
+    /// Node, with what `tests/clients/package-lock.json` lists.
+    Node,
+}
+
+/// One client: what runs its script, and the script's path below `tests/clients/`.
+#[derive(Clone, Copy)]
+pub struct Client(pub Runs, pub &'static str);
+
+impl Client {
+    /// The script, about to be run with nothing of this process' environment.
+    pub fn command(self, part: &str) -> Command {
+        let Self(runs, script) = self;
+        let program = match runs {
+            Runs::Python => installed("python/bin/python"),
+            Runs::Node => {
+                installed("node/node_modules");
+                PathBuf::from("node")
+            }
+        };
+        // A client that hangs is ended, and so has failed.
+        let mut command = Command::new("timeout");
+        command.args(["--kill-after=5", PATIENCE]).arg(program);
+        command.arg(Path::new(ROOT).join("tests/clients").join(script)).arg(part).env_clear();
+        command.env("PATH", std::env::var_os("PATH").unwrap()).env("PYTHONDONTWRITEBYTECODE", "1");
+        command
+    }
+}
+
+fn installed(what: &str) -> PathBuf {
+    let path = Path::new(ROOT).join("target/clients").join(what);
+    assert!(path.exists(), "run scripts/clients first: there is no {}", path.display());
+    path
+}

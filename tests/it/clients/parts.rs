@@ -1,0 +1,71 @@
+//! What every client is put through.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::Client;
+use super::scene::{Scene, local_token, play, unknown_token};
+use crate::world::{Options, Redis, World};
+
+/// Even a library that asks five times more with growing pauses has given up by then.
+const SOON: Duration = Duration::from_secs(60);
+/// Most calls that one attempt may cost: the first and five more.
+const MOST_CALLS: usize = 6;
+
+/// Every operation goes on when the org's session dies before it; the client sees nothing of that.
+pub async fn everything_goes_on(client: Client, operations: usize) {
+    let scene = Scene::set("").await;
+    let printed = scene.plays(client, "works").await;
+    assert_eq!(printed.matches("survived: ").count(), operations, "{printed}");
+    scene.the_orgs_saw_real_tokens_only();
+    // Each death was met by the call that came next, and cured by one exchange.
+    assert_eq!((scene.dead_answers(), scene.world.sim.exchanges()), (operations, operations as u64), "{printed}");
+}
+
+/// Two tenants in one process, at the same time, one session each dying on the way.
+pub async fn tenants_stay_apart(client: Client) {
+    let scene = Scene::set("").await;
+    scene.plays(client, "tenants").await;
+    scene.the_orgs_saw_real_tokens_only();
+    assert_eq!(scene.world.sim.exchanges(), 2);
+}
+
+/// What is refused for good, or cannot be done now, is shown in our words, soon, and at the cost of few calls.
+pub async fn refusals_are_shown(client: Client) {
+    let mut world = World::with(Options { redis: Some(Redis::plain()), ..Options::default() }).await;
+    let revoked = world.connect("revoked", None).await;
+    world.sim.revoke_grant(&revoked.tokens.refresh_token);
+    let restricted = world.connect("restricted", None).await;
+    world.sim.restrict_ip(&restricted.org, None);
+    let cold = world.connect("cold", None).await;
+
+    let tokens =
+        [("revoked", local_token(&revoked)), ("nobody", unknown_token()), ("restricted", local_token(&restricted))];
+    let printed = play(&world, client, "refused", &tokens, json!({})).await;
+    shows(&world, &printed, "revoked", "A person must connect the org again");
+    shows(&world, &printed, "nobody", "Nothing is connected under this tenant and user");
+    shows(&world, &printed, "restricted", "An admin must change something first");
+    assert_eq!((world.sim.exchanges(), world.sim.spent_tokens_presented()), (2, 0));
+
+    world.redis.as_mut().unwrap().child.kill();
+    let printed = play(&world, client, "refused", &[("cold", local_token(&cold))], json!({})).await;
+    shows(&world, &printed, "cold", "store of connections cannot be reached");
+    world.redis.as_mut().unwrap().child.restart();
+}
+
+/// Every attempt of the situation showed this text.
+fn shows(world: &World, printed: &str, tenant: &str, text: &str) {
+    let attempts: Vec<Value> = printed
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter(|attempt| attempt["situation"] == tenant)
+        .collect();
+    assert!(!attempts.is_empty(), "{tenant} was not tried: {printed}");
+    for attempt in &attempts {
+        assert!(attempt["text"].as_str().is_some_and(|shown| shown.contains(text)), "{attempt}");
+        assert!(attempt["seconds"].as_f64().unwrap() < SOON.as_secs_f64(), "{attempt}");
+    }
+    let calls = world.log.text().lines().filter(|line| line.contains(&format!("\"tenant\":\"{tenant}\""))).count();
+    assert!(calls <= MOST_CALLS * attempts.len(), "{tenant}: {calls} calls for {} attempts", attempts.len());
+}

@@ -1,0 +1,21 @@
+//! simple-salesforce, which speaks TLS whatever it is told; over plain HTTP it needs a transport.
+
+use super::parts::{everything_goes_on, refusals_are_shown, tenants_stay_apart};
+use super::{Client, Runs};
+
+const WITHOUT_TLS: Client = Client(Runs::Python, "simple_salesforce/check_without_tls.py");
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_that_simple_salesforce_does_over_plain_http_goes_on_when_the_session_dies() {
+    everything_goes_on(WITHOUT_TLS, 7).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_tenants_of_simple_salesforce_stay_apart_over_plain_http() {
+    tenants_stay_apart(WITHOUT_TLS).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn simple_salesforce_shows_refusals_over_plain_http_and_ends() {
+    refusals_are_shown(WITHOUT_TLS).await;
+}
