@@ -66,6 +66,19 @@ async function bulk1(connection) {
   const results = await batch.retrieve();
   assert.deepEqual(results.map((result) => result.success), [true, true]);
   await job.close();
+  const rows = await (await connection.bulk.query('SELECT Id FROM Contact')).toArray();
+  assert.equal(rows.length, 1200);
+}
+
+async function bulk2(connection) {
+  const names = [aName(), aName()];
+  const { successfulResults, failedResults } = await connection.bulk2.loadAndWaitForResults({
+    object: 'Account', operation: 'insert', input: names.map((Name) => ({ Name })),
+  });
+  assert.deepEqual(successfulResults.map((result) => result.Name), names);
+  assert.deepEqual(failedResults, []);
+  const rows = await (await connection.bulk2.query('SELECT Id FROM Contact')).toArray();
+  assert.equal(rows.length, 1200);
 }
 
 async function tenants(connect) {
@@ -89,7 +102,7 @@ async function refused(connect) {
 }
 
 const operations = [
-  records, upsertByExternalId, queryOfManyPages, describe, errorsOfTheOrg, limits, bulk1,
+  records, upsertByExternalId, queryOfManyPages, describe, errorsOfTheOrg, limits, bulk1, bulk2,
 ];
 
 export const parts = (connect) => ({

@@ -42,6 +42,16 @@ def rows_in_and_out(bulk):
     assert run(bulk, job, [{"Id": row} for row in made]) == made
 
 
+def query(bulk):
+    job = bulk.create_query_job("Contact", contentType="CSV")
+    batch = bulk.query(job, "SELECT Id, LastName FROM Contact")
+    bulk.close_job(job)
+    bulk.wait_for_batch(job, batch)
+    results = bulk.get_all_results_for_query_batch(batch)
+    rows = [line for result in results for line in result.read().decode().splitlines()[1:]]
+    assert len(rows) == 1200, len(rows)
+
+
 def errors_of_the_org(bulk):
     try:
         bulk.job_status("750000000000000AAA")
@@ -51,7 +61,7 @@ def errors_of_the_org(bulk):
         raise AssertionError("a job that nobody made was found")
 
 
-OPERATIONS = [rows_in_and_out, errors_of_the_org]
+OPERATIONS = [rows_in_and_out, query, errors_of_the_org]
 
 
 def tenants(told):

@@ -74,6 +74,17 @@ def bulk_1(sf):
     changed = sf.bulk.Account.update([{"Id": row["id"], "Name": "renamed"} for row in made])
     assert [row["success"] for row in changed] == [True, True], changed
     assert sf.Account.get(made[0]["id"])["Name"] == "renamed"
+    assert len(sf.bulk.Contact.query("SELECT Id FROM Contact")) == 1200
+
+
+def bulk_2(sf):
+    names = [a_name(), a_name()]
+    (job,) = sf.bulk2.Account.insert(records=[{"Name": name} for name in names])
+    assert (job["numberRecordsProcessed"], job["numberRecordsFailed"]) == (2, 0), job
+    succeeded = sf.bulk2.Account.get_successful_records(job["job_id"])
+    assert all(name in succeeded for name in names), succeeded
+    pages = list(sf.bulk2.Contact.query("SELECT Id FROM Contact", max_records=500))
+    assert sum(len(page.splitlines()) - 1 for page in pages) == 1200, [len(page) for page in pages]
 
 
 OPERATIONS = [
@@ -84,6 +95,7 @@ OPERATIONS = [
     errors_of_the_org,
     limits,
     bulk_1,
+    bulk_2,
 ]
 
 

@@ -7,7 +7,7 @@ const JSFORCE: Client = Client(Runs::Node, "jsforce/check.mjs");
 
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_that_jsforce_does_goes_on_when_the_session_dies() {
-    everything_goes_on(JSFORCE, 7).await;
+    everything_goes_on(JSFORCE, 8).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

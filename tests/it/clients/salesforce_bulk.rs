@@ -7,7 +7,7 @@ const SALESFORCE_BULK: Client = Client(Runs::Python, "salesforce_bulk/check.py")
 
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_that_salesforce_bulk_does_goes_on_when_the_session_dies() {
-    everything_goes_on(SALESFORCE_BULK, 2).await;
+    everything_goes_on(SALESFORCE_BULK, 3).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

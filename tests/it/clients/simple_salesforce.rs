@@ -7,7 +7,7 @@ const WITHOUT_TLS: Client = Client(Runs::Python, "simple_salesforce/check_withou
 
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_that_simple_salesforce_does_over_plain_http_goes_on_when_the_session_dies() {
-    everything_goes_on(WITHOUT_TLS, 7).await;
+    everything_goes_on(WITHOUT_TLS, 8).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
