@@ -3,8 +3,10 @@
 //! `scripts/clients` installs them; their scripts are in `tests/clients/`.
 
 mod jsforce;
+mod jsforce_node;
 mod parts;
 mod salesforce_bulk;
+mod salesforce_core;
 mod scene;
 mod simple_salesforce;
 
@@ -23,6 +25,8 @@ pub enum Runs {
     Python,
     /// Node, with what `tests/clients/package-lock.json` lists.
     Node,
+    /// A newer Node, with what `tests/clients/large/package-lock.json` lists.
+    NewerNode,
 }
 
 /// One client: what runs its script, and the script's path below `tests/clients/`.
@@ -39,6 +43,7 @@ impl Client {
                 installed("node/node_modules");
                 PathBuf::from("node")
             }
+            Runs::NewerNode => installed("newer-node"),
         };
         // A client that hangs is ended, and so has failed.
         let mut command = Command::new("timeout");

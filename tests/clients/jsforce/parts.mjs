@@ -83,7 +83,7 @@ async function bulk2(connection) {
 
 async function tenants(connect) {
   await Promise.all(['acme', 'globex'].map(async (tenant) => {
-    const connection = connect(tokens[tenant]);
+    const connection = await connect(tokens[tenant]);
     for (let n = 0; n < 20; n += 1) {
       await connection.sobject('Lead').create({ LastName: `${tenant} ${n}` });
       if (n === 10) await sessionDies(tenant);
@@ -95,9 +95,8 @@ async function tenants(connect) {
 
 async function refused(connect) {
   for (const [situation, token] of Object.entries(tokens)) {
-    const connection = connect(token);
-    await isRefused(situation, () => connection.query('SELECT Id FROM Account'));
-    await isRefused(situation, () => connection.sobject('Account').create({ Name: 'never' }));
+    await isRefused(situation, async () => (await connect(token)).query('SELECT Id FROM Account'));
+    await isRefused(situation, async () => (await connect(token)).sobject('Account').create({ Name: 'never' }));
   }
 }
 
@@ -106,7 +105,7 @@ const operations = [
 ];
 
 export const parts = (connect) => ({
-  works: () => eachSurvives(connect(process.env.ORGPASS_TOKEN), operations),
+  works: async () => eachSurvives(await connect(process.env.ORGPASS_TOKEN), operations),
   tenants: () => tenants(connect),
   refused: () => refused(connect),
 });

@@ -1,0 +1,5 @@
+import { main } from '../../world.mjs';
+import { parts } from '../../jsforce/parts.mjs';
+import { connect } from './snippet.mjs';
+
+await main(parts(connect));
