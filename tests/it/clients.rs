@@ -29,15 +29,31 @@ pub enum Runs {
     NewerNode,
 }
 
-/// One client: what runs its script, and the script's path below `tests/clients/`.
+/// One client.
 #[derive(Clone, Copy)]
-pub struct Client(pub Runs, pub &'static str);
+pub struct Client {
+    runs: Runs,
+    /// The path of its script below `tests/clients/`.
+    script: &'static str,
+    /// The variable that tells it whom to trust, if it speaks TLS.
+    trusts_by: Option<&'static str>,
+    /// What Orgpass needs in its configuration for it.
+    config: &'static str,
+}
 
 impl Client {
+    pub const fn new(runs: Runs, script: &'static str) -> Self {
+        Self { runs, script, trusts_by: None, config: "" }
+    }
+
+    /// With this variable, which is given the file of the local authority.
+    pub const fn over_tls(self, variable: &'static str) -> Self {
+        Self { trusts_by: Some(variable), ..self }
+    }
+
     /// The script, about to be run with nothing of this process' environment.
     pub fn command(self, part: &str) -> Command {
-        let Self(runs, script) = self;
-        let program = match runs {
+        let program = match self.runs {
             Runs::Python => installed("python/bin/python"),
             Runs::Node => {
                 installed("node/node_modules");
@@ -48,7 +64,7 @@ impl Client {
         // A client that hangs is ended, and so has failed.
         let mut command = Command::new("timeout");
         command.args(["--kill-after=5", PATIENCE]).arg(program);
-        command.arg(Path::new(ROOT).join("tests/clients").join(script)).arg(part).env_clear();
+        command.arg(Path::new(ROOT).join("tests/clients").join(self.script)).arg(part).env_clear();
         command.env("PATH", std::env::var_os("PATH").unwrap()).env("PYTHONDONTWRITEBYTECODE", "1");
         command
     }

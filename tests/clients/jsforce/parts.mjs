@@ -81,6 +81,24 @@ async function bulk2(connection) {
   assert.equal(rows.length, 1200);
 }
 
+async function collections(connection) {
+  const accounts = connection.sobject('Account');
+  const made = await accounts.create([{ Name: aName() }, { Name: aName() }]);
+  assert.deepEqual(made.map((result) => result.success), [true, true]);
+  const gone = await accounts.destroy(made.map((result) => result.id));
+  assert.deepEqual(gone.map((result) => result.success), [true, true]);
+}
+
+async function metadata(connection) {
+  const { metadataObjects } = await connection.metadata.describe('67.0');
+  assert.ok(metadataObjects.some((kind) => kind.xmlName === 'CustomObject'));
+  const fullName = `Label${(made += 1)}`;
+  const label = { fullName, language: 'en_US', protected: false, shortDescription: 's', value: '&amp;<' };
+  assert.equal((await connection.metadata.create('CustomLabel', label)).success, true);
+  assert.equal((await connection.metadata.read('CustomLabel', fullName)).value, '&amp;<');
+  assert.equal((await connection.metadata.delete('CustomLabel', fullName)).success, true);
+}
+
 async function tenants(connect) {
   await Promise.all(['acme', 'globex'].map(async (tenant) => {
     const connection = await connect(tokens[tenant]);
@@ -97,11 +115,12 @@ async function refused(connect) {
   for (const [situation, token] of Object.entries(tokens)) {
     await isRefused(situation, async () => (await connect(token)).query('SELECT Id FROM Account'));
     await isRefused(situation, async () => (await connect(token)).sobject('Account').create({ Name: 'never' }));
+    await isRefused(situation, async () => (await connect(token)).metadata.describe('67.0'));
   }
 }
 
 const operations = [
-  records, upsertByExternalId, queryOfManyPages, describe, errorsOfTheOrg, limits, bulk1, bulk2,
+  records, upsertByExternalId, queryOfManyPages, describe, errorsOfTheOrg, limits, bulk1, bulk2, collections, metadata,
 ];
 
 export const parts = (connect) => ({

@@ -3,4 +3,4 @@
 import parts
 from snippet import connect
 
-parts.play(connect, parts.OPERATIONS)
+parts.play(connect, with_metadata=True)

@@ -3,4 +3,4 @@
 import parts
 from without_tls import connect
 
-parts.play(connect, parts.OPERATIONS)
+parts.play(connect, with_metadata=False)

@@ -1,14 +1,25 @@
 """What simple-salesforce is asked to do."""
 
+import io
 import itertools
 import pathlib
 import sys
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 
 from simple_salesforce.exceptions import SalesforceError
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 import world  # noqa: E402
+
+MANIFEST = """<?xml version="1.0" encoding="UTF-8"?>
+<Package xmlns="http://soap.sforce.com/2006/04/metadata">
+  <types><members>Hello</members><name>ApexClass</name></types><version>59.0</version>
+</Package>"""
+CLASS = """<?xml version="1.0" encoding="UTF-8"?>
+<ApexClass xmlns="http://soap.sforce.com/2006/04/metadata">
+  <apiVersion>59.0</apiVersion><status>Active</status>
+</ApexClass>"""
 
 COUNT = itertools.count(1)
 
@@ -87,6 +98,29 @@ def bulk_2(sf):
     assert sum(len(page.splitlines()) - 1 for page in pages) == 1200, [len(page) for page in pages]
 
 
+def metadata(sf):
+    """Over zeep, which makes a session of its own: it cannot be given a transport."""
+    kinds = [kind["xmlName"] for kind in sf.mdapi.describe_metadata()["metadataObjects"]]
+    assert "CustomObject" in kinds, kinds
+    label = sf.mdapi.CustomLabel
+    name = f"Label{next(COUNT)}"
+    label.create([label(fullName=name, language="en_US", protected=False, shortDescription="s", value="&amp;<")])
+    assert label.read([name])["value"] == "&amp;<"
+    label.delete([name])
+
+
+def deployment(sf):
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as files:
+        files.writestr("package.xml", MANIFEST)
+        files.writestr("classes/Hello.cls", "public class Hello {}")
+        files.writestr("classes/Hello.cls-meta.xml", CLASS)
+    archive.seek(0)
+    job = sf.deploy(archive, sandbox=False)
+    status = sf.checkDeployStatus(job["asyncId"])
+    assert status["state"] == "Succeeded", status
+
+
 OPERATIONS = [
     records,
     upsert_by_external_id,
@@ -97,6 +131,8 @@ OPERATIONS = [
     bulk_1,
     bulk_2,
 ]
+# Those that are SOAP.
+METADATA = [metadata, deployment]
 
 
 def tenants(told, connect):
@@ -115,17 +151,20 @@ def tenants(told, connect):
         list(pool.map(works, ["acme", "globex"]))
 
 
-def refused(told, connect):
+def refused(told, connect, with_metadata):
     for situation, token in told.tokens.items():
         sf = connect(token)
         world.is_refused(situation, lambda: sf.query("SELECT Id FROM Account"))
         world.is_refused(situation, lambda: sf.Account.get("001000000000001"))
         world.is_refused(situation, lambda: sf.bulk.Account.insert([{"Name": "never"}]))
+        if with_metadata:
+            world.is_refused(situation, lambda: sf.mdapi.describe_metadata())
 
 
-def play(connect, operations):
+def play(connect, with_metadata):
+    operations = OPERATIONS + (METADATA if with_metadata else [])
     world.main(
         works=lambda told: world.each_survives(told, connect(told.token), operations),
         tenants=lambda told: tenants(told, connect),
-        refused=lambda told: refused(told, connect),
+        refused=lambda told: refused(told, connect, with_metadata),
     )

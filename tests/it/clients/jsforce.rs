@@ -3,11 +3,11 @@
 use super::parts::{everything_goes_on, refusals_are_shown, tenants_stay_apart};
 use super::{Client, Runs};
 
-const JSFORCE: Client = Client(Runs::Node, "jsforce/check.mjs");
+const JSFORCE: Client = Client::new(Runs::Node, "jsforce/check.mjs");
 
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_that_jsforce_does_goes_on_when_the_session_dies() {
-    everything_goes_on(JSFORCE, 8).await;
+    everything_goes_on(JSFORCE, 10).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,12 +3,12 @@
 use super::parts::{everything_goes_on, refusals_are_shown, tenants_stay_apart};
 use super::{Client, Runs};
 
-const JSFORCE_NODE: Client = Client(Runs::NewerNode, "large/jsforce_node/check.mjs");
+const JSFORCE_NODE: Client = Client::new(Runs::NewerNode, "large/jsforce_node/check.mjs");
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "large: scripts/clients --all"]
 async fn everything_that_jsforce_node_does_goes_on_when_the_session_dies() {
-    everything_goes_on(JSFORCE_NODE, 8).await;
+    everything_goes_on(JSFORCE_NODE, 10).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

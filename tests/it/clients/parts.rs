@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::Client;
-use super::scene::{Scene, local_token, play, unknown_token};
+use super::scene::{Scene, Stage, local_token, unknown_token};
 use crate::world::{Options, Redis, World};
 
 /// Even a library that asks five times more with growing pauses has given up by then.
@@ -15,25 +15,26 @@ const MOST_CALLS: usize = 6;
 
 /// Every operation goes on when the org's session dies before it; the client sees nothing of that.
 pub async fn everything_goes_on(client: Client, operations: usize) {
-    let scene = Scene::set("").await;
-    let printed = scene.plays(client, "works").await;
+    let scene = Scene::set(client).await;
+    let printed = scene.plays("works").await;
     assert_eq!(printed.matches("survived: ").count(), operations, "{printed}");
     scene.the_orgs_saw_real_tokens_only();
     // Each death was met by the call that came next, and cured by one exchange.
-    assert_eq!((scene.dead_answers(), scene.world.sim.exchanges()), (operations, operations as u64), "{printed}");
+    assert_eq!((scene.dead_answers(), scene.world().sim.exchanges()), (operations, operations as u64), "{printed}");
 }
 
 /// Two tenants in one process, at the same time, one session each dying on the way.
 pub async fn tenants_stay_apart(client: Client) {
-    let scene = Scene::set("").await;
-    scene.plays(client, "tenants").await;
+    let scene = Scene::set(client).await;
+    scene.plays("tenants").await;
     scene.the_orgs_saw_real_tokens_only();
-    assert_eq!(scene.world.sim.exchanges(), 2);
+    assert_eq!(scene.world().sim.exchanges(), 2);
 }
 
 /// What is refused for good, or cannot be done now, is shown in our words, soon, and at the cost of few calls.
 pub async fn refusals_are_shown(client: Client) {
-    let mut world = World::with(Options { redis: Some(Redis::plain()), ..Options::default() }).await;
+    let mut stage = Stage::set(client, Options { redis: Some(Redis::plain()), ..Options::default() }).await;
+    let world = &stage.world;
     let revoked = world.connect("revoked", None).await;
     world.sim.revoke_grant(&revoked.tokens.refresh_token);
     let restricted = world.connect("restricted", None).await;
@@ -42,16 +43,16 @@ pub async fn refusals_are_shown(client: Client) {
 
     let tokens =
         [("revoked", local_token(&revoked)), ("nobody", unknown_token()), ("restricted", local_token(&restricted))];
-    let printed = play(&world, client, "refused", &tokens, json!({})).await;
-    shows(&world, &printed, "revoked", "A person must connect the org again");
-    shows(&world, &printed, "nobody", "Nothing is connected under this tenant and user");
-    shows(&world, &printed, "restricted", "An admin must change something first");
+    let printed = stage.plays("refused", &tokens, json!({})).await;
+    shows(&stage.world, &printed, "revoked", "A person must connect the org again");
+    shows(&stage.world, &printed, "nobody", "Nothing is connected under this tenant and user");
+    shows(&stage.world, &printed, "restricted", "An admin must change something first");
     assert_eq!((world.sim.exchanges(), world.sim.spent_tokens_presented()), (2, 0));
 
-    world.redis.as_mut().unwrap().child.kill();
-    let printed = play(&world, client, "refused", &[("cold", local_token(&cold))], json!({})).await;
-    shows(&world, &printed, "cold", "store of connections cannot be reached");
-    world.redis.as_mut().unwrap().child.restart();
+    stage.world.redis.as_mut().unwrap().child.kill();
+    let printed = stage.plays("refused", &[("cold", local_token(&cold))], json!({})).await;
+    shows(&stage.world, &printed, "cold", "store of connections cannot be reached");
+    stage.world.redis.as_mut().unwrap().child.restart();
 }
 
 /// Every attempt of the situation showed this text.

@@ -3,7 +3,7 @@
 use super::parts::{everything_goes_on, refusals_are_shown, tenants_stay_apart};
 use super::{Client, Runs};
 
-const SALESFORCE_BULK: Client = Client(Runs::Python, "salesforce_bulk/check.py");
+const SALESFORCE_BULK: Client = Client::new(Runs::Python, "salesforce_bulk/check.py");
 
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_that_salesforce_bulk_does_goes_on_when_the_session_dies() {

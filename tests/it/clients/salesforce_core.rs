@@ -3,12 +3,12 @@
 use super::parts::{everything_goes_on, refusals_are_shown, tenants_stay_apart};
 use super::{Client, Runs};
 
-const SALESFORCE_CORE: Client = Client(Runs::NewerNode, "large/salesforce_core/check.mjs");
+const SALESFORCE_CORE: Client = Client::new(Runs::NewerNode, "large/salesforce_core/check.mjs");
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "large: scripts/clients --all"]
 async fn everything_that_salesforce_core_does_goes_on_when_the_session_dies() {
-    everything_goes_on(SALESFORCE_CORE, 8).await;
+    everything_goes_on(SALESFORCE_CORE, 10).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

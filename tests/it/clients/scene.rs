@@ -4,44 +4,56 @@ use std::process::Output;
 
 use orgpass::connection::{ConnectionKey, LocalToken};
 use salesforce_sim::RecordedRequest;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::Client;
+use crate::encrypting::Authority;
 use crate::world::{Connected, Options, World};
 
 /// Contacts of tenant acme: more than one page of them.
 const CONTACTS: usize = 1200;
 
+/// A world whose proxy speaks TLS beside plain HTTP, and one client.
+pub struct Stage {
+    pub world: World,
+    client: Client,
+    authority: Authority,
+}
+
 /// Tenant acme with contacts, and tenant globex; acme's connection is a user's.
 pub struct Scene {
-    pub world: World,
-    pub acme: Connected,
-    pub globex: Connected,
+    stage: Stage,
+    acme: Connected,
+    globex: Connected,
 }
 
 impl Scene {
-    pub async fn set(config: &str) -> Self {
-        let world = World::with(Options { config: config.to_owned(), ..Options::default() }).await;
-        let acme = world.connect("acme", Some("u-17")).await;
-        let globex = world.connect("globex", None).await;
+    pub async fn set(client: Client) -> Self {
+        let stage = Stage::set(client, Options::default()).await;
+        let acme = stage.world.connect("acme", Some("u-17")).await;
+        let globex = stage.world.connect("globex", None).await;
         for number in 0..CONTACTS {
-            world.sim.insert(&acme.org, "Contact", json!({"LastName": format!("Contact {number}")}));
+            stage.world.sim.insert(&acme.org, "Contact", json!({"LastName": format!("Contact {number}")}));
         }
-        Self { world, acme, globex }
+        Self { stage, acme, globex }
+    }
+
+    pub fn world(&self) -> &World {
+        &self.stage.world
     }
 
     /// Runs a part of a client's script to its end, and gives what it printed.
-    pub async fn plays(&self, client: Client, part: &str) -> String {
+    pub async fn plays(&self, part: &str) -> String {
         let tokens = [("acme", local_token(&self.acme)), ("globex", local_token(&self.globex))];
         let orgs = json!({"acme": self.acme.org.org_id(), "globex": self.globex.org.org_id()});
-        self::play(&self.world, client, part, &tokens, orgs).await
+        self.stage.plays(part, &tokens, orgs).await
     }
 
     /// The org was asked with its own connection's tokens only, and nothing that a client sent as a credential came
     /// through.
     pub fn the_orgs_saw_real_tokens_only(&self) {
-        let secrets = self.world.sim.secrets();
-        let requests = self.world.sim.requests();
+        let secrets = self.stage.world.sim.secrets();
+        let requests = self.stage.world.sim.requests();
         let at_orgs: Vec<_> = requests.iter().filter(|request| request.org.is_some()).collect();
         assert!(!at_orgs.is_empty());
         for request in at_orgs {
@@ -52,12 +64,12 @@ impl Scene {
             }
             assert!(!request.headers.contains("cookie"), "{request:?}");
         }
-        assert_eq!(self.world.sim.spent_tokens_presented(), 0);
+        assert_eq!(self.stage.world.sim.spent_tokens_presented(), 0);
     }
 
     /// How many answers of the orgs said that the session is dead.
     pub fn dead_answers(&self) -> usize {
-        self.world.sim.requests().iter().filter(|request| request.dead).count()
+        self.stage.world.sim.requests().iter().filter(|request| request.dead).count()
     }
 }
 
@@ -72,34 +84,42 @@ pub fn unknown_token() -> String {
     LocalToken::format(orgpass::connection::UNKNOWN_ORG, &key)
 }
 
-/// Runs a part of a client's script to its end, and gives what it printed.
-///
-/// # Panics
-/// When it fails, hangs, or prints a secret (that shows when the world ends).
-pub async fn play(
-    world: &World,
-    client: Client,
-    part: &str,
-    tokens: &[(&str, String)],
-    orgs: serde_json::Value,
-) -> String {
-    let home = tempfile::tempdir().unwrap();
-    let mut command = client.command(part);
-    let tokens_told: serde_json::Map<_, _> =
-        tokens.iter().map(|(name, token)| ((*name).to_owned(), json!(token))).collect();
-    let told = json!({"control": format!("{}/__sim/", world.sim.url()), "orgs": orgs, "tokens": tokens_told});
-    command.env("HOME", home.path()).env("TEST_WORLD", told.to_string());
-    command.env("ORGPASS_URL", format!("http://{}", world.orgpass().proxy_address().unwrap()));
-    command.env("ORGPASS_TOKEN", &tokens[0].1);
-    command.current_dir(home.path());
-    let ended = tokio::task::spawn_blocking(move || command.output()).await.unwrap();
-    let Output { status, stdout, stderr } = ended.unwrap();
-    world.seen.add(&stdout);
-    world.seen.add(&stderr);
-    let (stdout, stderr) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
-    assert!(status.success(), "{part}: {status}\n{stdout}\n{stderr}");
-    assert!(stdout.ends_with(&format!("end of {part}\n")), "it left before its end:\n{stdout}\n{stderr}");
-    stdout.into_owned()
+impl Stage {
+    pub async fn set(client: Client, options: Options) -> Self {
+        let authority = Authority::new();
+        let config = format!("{}{}", authority.settings(), client.config);
+        let world = World::with(Options { config, ..options }).await;
+        Self { world, client, authority }
+    }
+
+    /// Runs a part of the client's script to its end, and gives what it printed.
+    ///
+    /// # Panics
+    /// When it fails, hangs, or prints a secret (that shows when the world ends).
+    pub async fn plays(&self, part: &str, tokens: &[(&str, String)], orgs: Value) -> String {
+        let home = tempfile::tempdir().unwrap();
+        let mut command = self.client.command(part);
+        let told = json!({
+            "control": format!("{}/__sim/", self.world.sim.url()),
+            "orgs": orgs,
+            "tokens": tokens.iter().map(|(name, token)| ((*name).to_owned(), json!(token))).collect::<Map<_, _>>(),
+        });
+        command.env("HOME", home.path()).env("TEST_WORLD", told.to_string());
+        command.env("ORGPASS_URL", format!("http://{}", self.world.orgpass().proxy_address().unwrap()));
+        command.env("ORGPASS_TOKEN", &tokens[0].1);
+        if let Some(variable) = self.client.trusts_by {
+            command.env(variable, self.authority.file("local-ca.pem"));
+        }
+        command.current_dir(home.path());
+        let ended = tokio::task::spawn_blocking(move || command.output()).await.unwrap();
+        let Output { status, stdout, stderr } = ended.unwrap();
+        self.world.seen.add(&stdout);
+        self.world.seen.add(&stderr);
+        let (stdout, stderr) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
+        assert!(status.success(), "{part}: {status}\n{stdout}\n{stderr}");
+        assert!(stdout.ends_with(&format!("end of {part}\n")), "it left before its end:\n{stdout}\n{stderr}");
+        stdout.into_owned()
+    }
 }
 
 /// Whether a text is in a request's target, headers or body.

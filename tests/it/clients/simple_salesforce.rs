@@ -3,7 +3,25 @@
 use super::parts::{everything_goes_on, refusals_are_shown, tenants_stay_apart};
 use super::{Client, Runs};
 
-const WITHOUT_TLS: Client = Client(Runs::Python, "simple_salesforce/check_without_tls.py");
+const WITHOUT_TLS: Client = Client::new(Runs::Python, "simple_salesforce/check_without_tls.py");
+
+const SIMPLE_SALESFORCE: Client =
+    Client::new(Runs::Python, "simple_salesforce/check.py").over_tls("REQUESTS_CA_BUNDLE");
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_that_simple_salesforce_does_goes_on_when_the_session_dies() {
+    everything_goes_on(SIMPLE_SALESFORCE, 10).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_tenants_of_simple_salesforce_stay_apart() {
+    tenants_stay_apart(SIMPLE_SALESFORCE).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn simple_salesforce_shows_refusals_and_ends() {
+    refusals_are_shown(SIMPLE_SALESFORCE).await;
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_that_simple_salesforce_does_over_plain_http_goes_on_when_the_session_dies() {
