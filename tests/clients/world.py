@@ -44,8 +44,23 @@ def is_refused(situation, attempt):
     try:
         shown = {"returned": repr(attempt())}
     except Exception as error:  # whatever the library raises is what its user sees
-        shown = {"raised": type(error).__name__, "text": f"{error} {getattr(error, 'content', '')}"}
+        shown = raised(error)
     print(json.dumps({"situation": situation, "seconds": time.monotonic() - began, **shown}))
+
+
+async def is_refused_async(situation, attempt):
+    """The same for what is awaited."""
+    began = time.monotonic()
+    try:
+        shown = {"returned": repr(await attempt())}
+    except Exception as error:
+        shown = raised(error)
+    print(json.dumps({"situation": situation, "seconds": time.monotonic() - began, **shown}))
+
+
+def raised(error):
+    more = [getattr(error, name, "") for name in ("content", "api_errors")]
+    return {"raised": type(error).__name__, "text": f"{error} {more}"}
 
 
 def main(**parts):

@@ -2,8 +2,11 @@
 //! on when the org's session dies, two tenants in one process stay apart, and what is refused is shown and ends.
 //! `scripts/clients` installs them; their scripts are in `tests/clients/`.
 
+mod heroku_applink;
+mod heroku_applink_node;
 mod jsforce;
 mod jsforce_node;
+mod mcp_server_salesforce;
 mod parts;
 mod salesforce_bulk;
 mod salesforce_core;
@@ -37,18 +40,23 @@ pub struct Client {
     script: &'static str,
     /// The variable that tells it whom to trust, if it speaks TLS.
     trusts_by: Option<&'static str>,
-    /// What Orgpass needs in its configuration for it.
-    config: &'static str,
+    /// What else its documentation has one set, with `{ORGPASS_URL}` for where Orgpass is.
+    environment: &'static [(&'static str, &'static str)],
 }
 
 impl Client {
     pub const fn new(runs: Runs, script: &'static str) -> Self {
-        Self { runs, script, trusts_by: None, config: "" }
+        Self { runs, script, trusts_by: None, environment: &[] }
     }
 
     /// With this variable, which is given the file of the local authority.
     pub const fn over_tls(self, variable: &'static str) -> Self {
         Self { trusts_by: Some(variable), ..self }
+    }
+
+    /// With these variables.
+    pub const fn with(self, environment: &'static [(&'static str, &'static str)]) -> Self {
+        Self { environment, ..self }
     }
 
     /// The script, about to be run with nothing of this process' environment.

@@ -34,8 +34,8 @@ async function queryOfManyPages(connection) {
     maxFetch: 3000,
     headers: { 'Sforce-Query-Options': 'batchSize=500' },
   });
-  assert.equal(totalSize, 1200);
-  assert.equal(new Set(rows.map((row) => row.Id)).size, 1200);
+  assert.equal(totalSize, 2400);
+  assert.equal(new Set(rows.map((row) => row.Id)).size, 2400);
 }
 
 async function describe(connection) {
@@ -67,7 +67,7 @@ async function bulk1(connection) {
   assert.deepEqual(results.map((result) => result.success), [true, true]);
   await job.close();
   const rows = await (await connection.bulk.query('SELECT Id FROM Contact')).toArray();
-  assert.equal(rows.length, 1200);
+  assert.equal(rows.length, 2400);
 }
 
 async function bulk2(connection) {
@@ -78,7 +78,7 @@ async function bulk2(connection) {
   assert.deepEqual(successfulResults.map((result) => result.Name), names);
   assert.deepEqual(failedResults, []);
   const rows = await (await connection.bulk2.query('SELECT Id FROM Contact')).toArray();
-  assert.equal(rows.length, 1200);
+  assert.equal(rows.length, 2400);
 }
 
 async function collections(connection) {

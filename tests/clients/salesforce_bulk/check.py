@@ -49,7 +49,7 @@ def query(bulk):
     bulk.wait_for_batch(job, batch)
     results = bulk.get_all_results_for_query_batch(batch)
     rows = [line for result in results for line in result.read().decode().splitlines()[1:]]
-    assert len(rows) == 1200, len(rows)
+    assert len(rows) == 2400, len(rows)
 
 
 def errors_of_the_org(bulk):

@@ -58,8 +58,8 @@ def upsert_by_external_id(sf):
 def query_of_many_pages(sf):
     headers = {"Sforce-Query-Options": "batchSize=500"}
     found = sf.query_all("SELECT Id, LastName FROM Contact", headers=headers)
-    assert found["totalSize"] == 1200
-    assert len({row["Id"] for row in found["records"]}) == 1200
+    assert found["totalSize"] == 2400
+    assert len({row["Id"] for row in found["records"]}) == 2400
 
 
 def describe(sf):
@@ -85,7 +85,7 @@ def bulk_1(sf):
     changed = sf.bulk.Account.update([{"Id": row["id"], "Name": "renamed"} for row in made])
     assert [row["success"] for row in changed] == [True, True], changed
     assert sf.Account.get(made[0]["id"])["Name"] == "renamed"
-    assert len(sf.bulk.Contact.query("SELECT Id FROM Contact")) == 1200
+    assert len(sf.bulk.Contact.query("SELECT Id FROM Contact")) == 2400
 
 
 def bulk_2(sf):
@@ -95,7 +95,7 @@ def bulk_2(sf):
     succeeded = sf.bulk2.Account.get_successful_records(job["job_id"])
     assert all(name in succeeded for name in names), succeeded
     pages = list(sf.bulk2.Contact.query("SELECT Id FROM Contact", max_records=500))
-    assert sum(len(page.splitlines()) - 1 for page in pages) == 1200, [len(page) for page in pages]
+    assert sum(len(page.splitlines()) - 1 for page in pages) == 2400, [len(page) for page in pages]
 
 
 def metadata(sf):

@@ -33,6 +33,15 @@ pub async fn tenants_stay_apart(client: Client) {
 
 /// What is refused for good, or cannot be done now, is shown in our words, soon, and at the cost of few calls.
 pub async fn refusals_are_shown(client: Client) {
+    refusals_are_shown_as(client, &[]).await;
+}
+
+/// As [`refusals_are_shown`], where the library keeps our words of some situations to itself and shows these instead.
+pub async fn refusals_are_shown_as(client: Client, instead: &[(&str, &str)]) {
+    let words = |tenant: &str, ours: &'static str| {
+        let other = instead.iter().find(|(situation, _)| *situation == tenant);
+        other.map_or(ours, |(_, text)| text).to_owned()
+    };
     let mut stage = Stage::set(client, Options { redis: Some(Redis::plain()), ..Options::default() }).await;
     let world = &stage.world;
     let revoked = world.connect("revoked", None).await;
@@ -44,14 +53,14 @@ pub async fn refusals_are_shown(client: Client) {
     let tokens =
         [("revoked", local_token(&revoked)), ("nobody", unknown_token()), ("restricted", local_token(&restricted))];
     let printed = stage.plays("refused", &tokens, json!({})).await;
-    shows(&stage.world, &printed, "revoked", "A person must connect the org again");
-    shows(&stage.world, &printed, "nobody", "Nothing is connected under this tenant and user");
-    shows(&stage.world, &printed, "restricted", "An admin must change something first");
+    shows(&stage.world, &printed, "revoked", &words("revoked", "A person must connect the org again"));
+    shows(&stage.world, &printed, "nobody", &words("nobody", "Nothing is connected under this tenant and user"));
+    shows(&stage.world, &printed, "restricted", &words("restricted", "An admin must change something first"));
     assert_eq!((world.sim.exchanges(), world.sim.spent_tokens_presented()), (2, 0));
 
     stage.world.redis.as_mut().unwrap().child.kill();
     let printed = stage.plays("refused", &[("cold", local_token(&cold))], json!({})).await;
-    shows(&stage.world, &printed, "cold", "store of connections cannot be reached");
+    shows(&stage.world, &printed, "cold", &words("cold", "store of connections cannot be reached"));
     stage.world.redis.as_mut().unwrap().child.restart();
 }
 

@@ -11,7 +11,7 @@ use crate::encrypting::Authority;
 use crate::world::{Connected, Options, World};
 
 /// Contacts of tenant acme: more than one page of them.
-const CONTACTS: usize = 1200;
+const CONTACTS: usize = 2400;
 
 /// A world whose proxy speaks TLS beside plain HTTP, and one client.
 pub struct Stage {
@@ -73,6 +73,18 @@ impl Scene {
     }
 }
 
+/// The names that clients log in with, and those of AppLink's authorizations: one of each for every tenant.
+fn names() -> String {
+    let name = |tenant: &str| {
+        let user = if tenant == "acme" { "\nuser = \"u-17\"" } else { "" };
+        format!(
+            "[proxy.logins.\"{tenant}@clients.example\"]\ntenant = \"{tenant}\"{user}\n\
+             [proxy.applink.{tenant}]\ntenant = \"{tenant}\"{user}\n"
+        )
+    };
+    ["acme", "globex", "revoked", "nobody", "restricted", "cold"].map(name).concat()
+}
+
 /// A connection's local token, as `orgpass connection show` prints it.
 pub fn local_token(connected: &Connected) -> String {
     LocalToken::format(connected.org.org_id(), &connected.key)
@@ -87,7 +99,7 @@ pub fn unknown_token() -> String {
 impl Stage {
     pub async fn set(client: Client, options: Options) -> Self {
         let authority = Authority::new();
-        let config = format!("{}{}", authority.settings(), client.config);
+        let config = authority.settings() + &names();
         let world = World::with(Options { config, ..options }).await;
         Self { world, client, authority }
     }
@@ -105,7 +117,11 @@ impl Stage {
             "tokens": tokens.iter().map(|(name, token)| ((*name).to_owned(), json!(token))).collect::<Map<_, _>>(),
         });
         command.env("HOME", home.path()).env("TEST_WORLD", told.to_string());
-        command.env("ORGPASS_URL", format!("http://{}", self.world.orgpass().proxy_address().unwrap()));
+        let url = format!("http://{}", self.world.orgpass().proxy_address().unwrap());
+        for (name, value) in self.client.environment {
+            command.env(name, value.replace("{ORGPASS_URL}", &url));
+        }
+        command.env("ORGPASS_URL", url);
         command.env("ORGPASS_TOKEN", &tokens[0].1);
         if let Some(variable) = self.client.trusts_by {
             command.env(variable, self.authority.file("local-ca.pem"));
