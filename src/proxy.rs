@@ -23,7 +23,7 @@ pub mod guard;
 pub mod identify;
 pub mod local;
 pub mod observe;
-mod own_urls;
+pub mod own_urls;
 pub mod peek;
 pub mod policy;
 pub mod replay_body;

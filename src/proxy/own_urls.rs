@@ -72,7 +72,7 @@ pub(super) async fn map(head: &mut Parts, body: &mut OrgBody, own: &Origin, base
     };
     tokio::time::timeout(TIMEOUT, reading).await.map_err(|_| ProxyError::UpstreamTimeout)??;
     let is_whole = read.len() <= MAX_BYTES;
-    match rewritten(&read, own, base).filter(|_| is_whole) {
+    match mapped(&read, own, base).filter(|_| is_whole) {
         Some(mapped) => {
             head.headers.insert(CONTENT_LENGTH, HeaderValue::from(mapped.len()));
             body.peeked = Some(mapped);
@@ -88,7 +88,7 @@ fn is_plain_json(headers: &HeaderMap) -> bool {
 }
 
 /// The document with its URLs mapped; `None` if it is no JSON object.
-fn rewritten(document: &[u8], own: &Origin, base: &str) -> Option<Bytes> {
+pub fn mapped(document: &[u8], own: &Origin, base: &str) -> Option<Bytes> {
     let mut fields: Fields = serde_json::from_slice(document).ok()?;
     for (name, value) in &mut fields.0 {
         if IDENTITY.contains(&name.as_str()) {

@@ -9,8 +9,8 @@ fn own() -> InstanceUrl {
     InstanceUrl::parse("https://acme.my.salesforce.com", &TrustedHosts::default()).unwrap()
 }
 
-fn mapped(document: &str) -> String {
-    String::from_utf8(rewritten(document.as_bytes(), &own(), BASE).unwrap().to_vec()).unwrap()
+fn text_of(document: &str) -> String {
+    String::from_utf8(mapped(document.as_bytes(), &own(), BASE).unwrap().to_vec()).unwrap()
 }
 
 #[test]
@@ -29,7 +29,7 @@ fn the_three_documents_lead_back_here() {
             r#"{"sub":"http://127.0.0.1:8180/id/00D1/0051","profile":"http://127.0.0.1:8180/0051","updated":1.0e2}"#,
         ),
     ] {
-        assert_eq!(mapped(document), expected);
+        assert_eq!(text_of(document), expected);
     }
 }
 
@@ -40,9 +40,9 @@ fn what_people_wrote_and_what_is_elsewhere_stays() {
         r#"{"urls":{"x":"https://acme.my.salesforce.com.evil.example/"},"id":"https://evil.example/a?/id/00D/005"}"#,
         r#"{"urls":["https://acme.my.salesforce.com/"],"photos":null,"id":7}"#,
     ] {
-        assert_eq!(mapped(document), document);
+        assert_eq!(text_of(document), document);
     }
-    assert!(rewritten(b"[]", &own(), BASE).is_none());
+    assert!(mapped(b"[]", &own(), BASE).is_none());
 }
 
 #[test]
@@ -73,7 +73,7 @@ proptest! {
             format!("{}:{value}", serde_json::to_string(name).unwrap())
         }).collect::<Vec<_>>().join(",");
         let document = format!("{{{text}}}");
-        let back = mapped(&document).replace(BASE, "https://acme.my.salesforce.com");
+        let back = text_of(&document).replace(BASE, "https://acme.my.salesforce.com");
         prop_assert_eq!(back, document);
     }
 }
