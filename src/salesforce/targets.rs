@@ -66,7 +66,8 @@ impl Target {
     pub fn resource(self, path: &str) -> Resource {
         let at_org = ApiFamily::of(path);
         let relayed = match self {
-            _ if at_org == Resource::Credentials => return Resource::Credentials,
+            // What is answered for an org in place of a login is a login at other hosts.
+            _ if matches!(at_org, Resource::Credentials | Resource::Local(_)) => return Resource::Credentials,
             Self::DataCloud => is_api(path, &["v1", "v2", "v3"]),
             Self::AccountEngagement => is_api(path, &["v5"]),
             Self::Platform if gives_credentials(path) => return Resource::Credentials,
