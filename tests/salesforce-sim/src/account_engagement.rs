@@ -1,5 +1,7 @@
 //! Account Engagement (Pardot) API v5 on its own host, which all orgs share.
 
+mod prospects;
+
 use http::StatusCode;
 use serde_json::json;
 
@@ -8,29 +10,28 @@ use crate::call::{Call, Presented};
 use crate::dead_session::ApiFamily;
 use crate::state::sessions::Admission;
 use crate::stop::Stop;
-use crate::upload::Upload;
+use crate::upload::{BUFFERED, Upload};
 
 pub(crate) async fn answer(call: &Call, upload: Upload) -> Result<Answer, Stop> {
-    upload.drain().await?;
+    let body = upload.collect_plain(call.body_is_gzipped(), BUFFERED).await?;
     let dead = || ApiFamily::AccountEngagement.dead_session(call.headers());
     let Presented::Token(token) = call.bearer() else { return Ok(dead()) };
     let now = call.shared.now();
-    {
+    let user = {
         let mut world = call.shared.world();
-        let admitted = world.admit(now, None, ApiFamily::AccountEngagement, &token);
-        if !matches!(admitted, Admission::Live(_)) || !world.has_scope(&token, "pardot_api") {
-            return Ok(dead());
+        match world.admit(now, None, ApiFamily::AccountEngagement, &token) {
+            Admission::Live(user) if world.has_scope(&token, "pardot_api") => user,
+            _ => return Ok(dead()),
         }
-    }
+    };
     let unit = call.header("pardot-business-unit-id").unwrap_or_default();
     if unit.len() != 18 || !unit.starts_with("0Uv") {
         return Ok(error(StatusCode::BAD_REQUEST, 181, "Pardot-Business-Unit-Id is missing or not an id"));
     }
-    Ok(match call.path() {
-        "/api/v5/objects/prospects" => {
-            Answer::json(StatusCode::OK, &json!({ "values": [{ "id": 1, "email": "ana@acme.example" }] }))
-        }
-        _ => error(StatusCode::NOT_FOUND, 89, "no such resource"),
+    let below = call.path().strip_prefix("/api/v5/objects/prospects");
+    Ok(match below.and_then(|below| if below.is_empty() { Some("") } else { below.strip_prefix('/') }) {
+        Some(id) => prospects::answer(call, &user.org_id, id.trim_end_matches('/'), &body),
+        None => error(StatusCode::NOT_FOUND, 89, "no such resource"),
     })
 }
 

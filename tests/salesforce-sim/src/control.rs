@@ -71,6 +71,17 @@ fn read(shared: &Shared, name: &str, query: &str) -> Result<Value, Refusal> {
             Ok(list.iter().map(shown).collect())
         }
         "secrets" => Ok(json!(shared.world().secrets)),
+        "records" => {
+            let text = |name| parameter(query.as_bytes(), name).unwrap_or_default();
+            let world = shared.world();
+            known_org(&world, &text("org_id"))?;
+            Ok(world.org(&text("org_id")).objects.all(&text("object")).cloned().map(Value::Object).collect())
+        }
+        "data-cloud" => {
+            let org_id = parameter(query.as_bytes(), "org_id").unwrap_or_default();
+            known_org(&shared.world(), &org_id)?;
+            Ok(json!({"host": shared.data_cloud_host(&org_id)}))
+        }
         _ => Err(unknown(name)),
     }
 }

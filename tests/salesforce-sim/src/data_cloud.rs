@@ -1,15 +1,17 @@
 //! Data Cloud: `/services/a360/token`, where an org's access token earns one of its tenant, and the tenant's own host,
 //! which accepts nothing else.
 
+mod tenant;
+
 use http::{Method, StatusCode};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::answer::Answer;
 use crate::call::{Call, Presented, parameter};
 use crate::dead_session::ApiFamily;
 use crate::state::services::DataCloudAdmission;
 use crate::stop::Stop;
-use crate::upload::Upload;
+use crate::upload::{BUFFERED, Upload};
 
 pub(crate) const TOKEN_PATH: &str = "/services/a360/token";
 
@@ -35,6 +37,7 @@ pub(crate) async fn exchange(call: &Call, upload: Upload) -> Result<Answer, Stop
         return refused(StatusCode::BAD_REQUEST, "invalid_request", "scope parameter not supported");
     }
     let token = field("subject_token").unwrap_or_default();
+    call.entry.presented(&token);
     let now = call.shared.now();
     if !call.shared.world().may_earn(now, org_id, &token) {
         return Ok(oauth(StatusCode::BAD_REQUEST, "invalid_grant", "expired access/refresh token").dead());
@@ -60,7 +63,7 @@ fn oauth(status: StatusCode, error: &str, description: &str) -> Answer {
 
 /// A tenant's own host.
 pub(crate) async fn answer(call: &Call, org_id: &str, upload: Upload) -> Result<Answer, Stop> {
-    let asked = upload.collect(FORM_LIMIT).await?;
+    let body = upload.collect_plain(call.body_is_gzipped(), BUFFERED).await?;
     let Presented::Token(token) = call.bearer() else {
         return Ok(ApiFamily::DataCloud.dead_session(call.headers()));
     };
@@ -73,22 +76,5 @@ pub(crate) async fn answer(call: &Call, org_id: &str, upload: Upload) -> Result<
             return Ok(ApiFamily::DataCloud.dead_session(call.headers()));
         }
     }
-    let body = match call.path() {
-        "/api/v2/query" => json!({
-            "data": [["001xx000003DGb1AAG"]],
-            "metadata": { "id__c": { "type": "VARCHAR", "placeInOrder": 0, "typeCode": 12 } },
-            "rowCount": 1,
-            "done": true,
-            "sql": serde_json::from_slice::<Value>(&asked).ok().map(|asked| asked["sql"].clone()),
-        }),
-        "/api/v1/metadata/" | "/api/v1/metadata" => json!({ "metadata": [] }),
-        path if path.starts_with("/api/v1/ingest/") => {
-            return Ok(Answer::json(StatusCode::ACCEPTED, &json!({ "accepted": true })));
-        }
-        _ => {
-            let missing = json!({ "error": "Not Found", "message": "no such resource" });
-            return Ok(Answer::json(StatusCode::NOT_FOUND, &missing));
-        }
-    };
-    Ok(Answer::json(StatusCode::OK, &body))
+    Ok(tenant::answer(call, org_id, &body))
 }

@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 use tokio::sync::mpsc::UnboundedSender;
 
+use crate::dead_session::ApiFamily;
 use crate::state::orgs::OrgKind;
 
 /// Who answers at a listener.
@@ -19,6 +20,19 @@ pub(crate) enum Site {
     PubSub { org_id: Option<String> },
     /// A host of a service beside the orgs.
     Service(Service),
+}
+
+impl Site {
+    /// The API of a host that serves one only.
+    pub(crate) fn family(&self) -> Option<ApiFamily> {
+        match self {
+            Self::Login(_) | Self::Org { .. } => None,
+            Self::PubSub { .. } => Some(ApiFamily::PubSub),
+            Self::Service(Service::DataCloud { .. }) => Some(ApiFamily::DataCloud),
+            Self::Service(Service::AccountEngagement) => Some(ApiFamily::AccountEngagement),
+            Self::Service(Service::Platform) => Some(ApiFamily::Platform),
+        }
+    }
 }
 
 /// A service with hosts of its own.

@@ -1,5 +1,6 @@
 //! A simulated Salesforce, as strict as the real one as far as it goes: apps, orgs, users, OAuth with
-//! rotating refresh tokens, sessions that time out, and the REST, SOAP, Bulk, identity and event APIs. Tests create
+//! rotating refresh tokens, sessions that time out, and the APIs: REST with all that is below it, SOAP, Bulk 1
+//! and 2, identity, events, and those on hosts of their own. What one API writes, the others read. Tests create
 //! what they need with [`Simulator`], break it with [`Fault`]s, and ask the record what arrived.
 //! It knows nothing of the proxy that it is there to test.
 //!

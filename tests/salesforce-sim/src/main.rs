@@ -85,6 +85,8 @@ fn run(arguments: &Arguments) -> std::io::Result<()> {
             "addr": sim.addr().to_string(),
             "url": sim.url(),
             "sandbox_url": sim.sandbox_url(),
+            "account_engagement_url": sim.account_engagement_url(),
+            "platform_url": sim.platform_url(),
             "control": format!("{}/__sim/", sim.url()),
             "pubsub_addr": sim.pubsub_addr().to_string(),
             "ca_pem": sim.ca_pem(),

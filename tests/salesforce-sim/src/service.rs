@@ -91,7 +91,8 @@ async fn struck(call: &Call, upload: Upload, reset: &ResetSwitch) -> Result<Answ
         }
         Effect::EarlyAnswer => {
             tokio::spawn(upload.drain());
-            let family = ApiFamily::of(call.path()).unwrap_or(ApiFamily::Rest);
+            let family = call.site.family().or_else(|| ApiFamily::of(call.path()));
+            let family = family.unwrap_or(ApiFamily::Rest);
             return Ok(family.dead_session(call.headers()));
         }
         _ => {}

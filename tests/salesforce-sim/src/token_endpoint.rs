@@ -8,6 +8,8 @@ use serde_json::json;
 use crate::answer::Answer;
 use crate::call::{Call, parameter};
 use crate::device;
+use crate::doors::Service;
+use crate::jwt;
 use crate::oauth_error::OauthError;
 use crate::service::instead;
 use crate::state::Counted;
@@ -57,8 +59,10 @@ pub(crate) async fn answer(call: &Call, upload: Upload) -> Result<Answer, Stop> 
         return Ok(device::begin(call, &form));
     }
     if grant == GrantType::Device {
-        return Ok(device::poll(call, &form)
-            .map_or_else(|refused| refusal(&refused.error, &refused.description), |tokens| token_response(&tokens)));
+        return Ok(device::poll(call, &form).map_or_else(
+            |refused| refusal(&refused.error, &refused.description),
+            |tokens| token_response(call, &tokens),
+        ));
     }
     let answer = match grant {
         GrantType::Refresh => client(call, &form).and_then(|client_id| refresh(call, &client_id, &form, &token)),
@@ -73,7 +77,7 @@ pub(crate) async fn answer(call: &Call, upload: Upload) -> Result<Answer, Stop> 
         call.shared.counters.count(Counted::Successful);
     }
     Ok(match answer {
-        Ok(tokens) => token_response(&tokens),
+        Ok(tokens) => token_response(call, &tokens),
         Err(refusal) => refusal.into(),
     })
 }
@@ -209,8 +213,14 @@ fn password(call: &Call, client_id: &str, form: &[u8]) -> Result<Tokens, OauthEr
     call.shared.world().log_in_by_password(now, &call.site, client_id, &username, &password)
 }
 
-fn token_response(tokens: &Tokens) -> Answer {
-    Answer::json(StatusCode::OK, &json!(tokens)).with(CACHE_CONTROL, "no-store")
+fn token_response(call: &Call, tokens: &Tokens) -> Answer {
+    let mut body = json!(tokens);
+    // Told only of tokens that are good there.
+    if tokens.scope.split(' ').any(|scope| scope == "sfap_api") && jwt::is_one(&tokens.access_token) {
+        let host = call.shared.service_host(Service::Platform);
+        body["api_instance_url"] = format!("{}://{host}", call.shared.doors.scheme).into();
+    }
+    Answer::json(StatusCode::OK, &body).with(CACHE_CONTROL, "no-store")
 }
 
 /// A refusal of any OAuth endpoint.

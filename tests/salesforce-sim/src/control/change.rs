@@ -22,6 +22,7 @@ struct Advance {
 enum Expire {
     OrgId(String),
     AccessToken(String),
+    DataCloudTokensOf(String),
 }
 
 #[derive(Deserialize)]
@@ -93,6 +94,7 @@ pub(super) fn change(shared: &Shared, name: &str, body: &[u8]) -> Option<Result<
         "expire" => parsed(body).map(|what| match what {
             Expire::OrgId(org_id) => shared.world().end_sessions_of_org(&org_id),
             Expire::AccessToken(token) => drop(shared.world().end_session(&token)),
+            Expire::DataCloudTokensOf(org_id) => shared.world().end_data_cloud_tokens(&org_id),
         }),
         "revoke" => parsed(body).and_then(|grant: RefreshToken| {
             let mut world = shared.world();

@@ -133,6 +133,8 @@ pub(crate) fn key_prefix(object: &str) -> Option<&'static str> {
         "DebugLevel" => "7dl",
         custom if custom.ends_with("__c") => "a00",
         event if crate::events::is_event(event) => crate::events::KEY_PREFIX,
+        // Data Cloud's own.
+        object if object.ends_with("__dlm") || object.ends_with("__dll") => "a01",
         _ => return None,
     })
 }
