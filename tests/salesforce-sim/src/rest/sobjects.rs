@@ -23,6 +23,7 @@ pub(crate) fn answer(request: &Admitted<'_>, version: &str, below: &[&str]) -> R
         }
         [object] if request.method() == Method::POST => create(request, version, object, request.json()?),
         [object, field, value] if field.ends_with("__c") => by_external_id(request, version, (object, field, value)),
+        ["User", id, "password"] => password(request, id),
         [object, id] if request.method() == Method::PATCH => update(request, object, id, request.json()?),
         _ => without_body(request, version, below),
     }
@@ -67,6 +68,23 @@ fn without_body(request: &Admitted<'_>, version: &str, below: &[&str]) -> Result
             files::download(request, id)
         }
         _ => Err(request.not_found()),
+    }
+}
+
+/// Whether a user's password has expired, which it never does here; or another one.
+fn password(request: &Admitted<'_>, id: &str) -> Result<Answer, Stop> {
+    request.only(&[Method::GET, Method::POST])?;
+    if request.method() == Method::GET {
+        return Ok(Answer::json(StatusCode::OK, &json!({"isExpired": false})));
+    }
+    let asked = request.json()?;
+    let password = asked.get("NewPassword").and_then(Value::as_str).filter(|password| password.len() >= 8);
+    let message = "Your password must be at least 8 characters long";
+    let password = password.ok_or_else(|| request.bad_request("INVALID_NEW_PASSWORD", message))?;
+    if request.call.shared.world().set_password(request.org_id, id, password) {
+        Ok(Answer::empty(StatusCode::NO_CONTENT))
+    } else {
+        Err(request.not_found())
     }
 }
 

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::fault::Fault;
 use super::{Operation, Outcome, sobject};
+use crate::clock::timestamp;
 use crate::rest::soql::Query;
 use crate::state::World;
 use crate::state::objects::{Cursor, Fields, key_prefix};
@@ -42,6 +43,8 @@ impl Operation<'_> {
                 Ok(json!({"id": id.text.trim(), "success": purged}))
             }),
             "retrieve" => self.retrieve(),
+            "getUpdated" => Ok(self.updated()),
+            "getDeleted" => Ok(self.deleted()),
             "describeGlobal" => self.describe_global(),
             "describeSObject" | "describeSObjects" => self.describe_objects(),
             "describeTabs" => self.describe_tabs(),
@@ -128,6 +131,25 @@ impl Operation<'_> {
             }
         };
         Ok(asked.texts_of("ids").map(shown).collect())
+    }
+
+    /// All records of an object: when they were changed is not kept.
+    fn updated(&self) -> String {
+        let now = timestamp(self.call.shared.now());
+        let world = self.call.shared.world();
+        let records = world.org(self.org_id).objects.all(self.asked().text_of("sObjectType").unwrap_or_default());
+        let ids: Vec<&Value> = records.filter_map(|record| record.get("Id")).collect();
+        xml::element("result", &json!({"ids": ids, "latestDateCovered": now}))
+    }
+
+    fn deleted(&self) -> String {
+        let now = timestamp(self.call.shared.now());
+        let world = self.call.shared.world();
+        let deleted =
+            world.org(self.org_id).objects.deleted_of(self.asked().text_of("sObjectType").unwrap_or_default());
+        let deleted: Vec<Value> = deleted.map(|id| json!({"deletedDate": now, "id": id})).collect();
+        let result = json!({"deletedRecords": deleted, "earliestDateAvailable": now, "latestDateCovered": now});
+        xml::element("result", &result)
     }
 
     fn each_record(&self, act: impl Fn(&mut World, &str, Fields) -> Result<Value, RowError>) -> Outcome {

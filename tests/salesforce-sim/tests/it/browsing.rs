@@ -108,6 +108,17 @@ async fn recent_records_come_with_the_newest_first_and_deleted_ones_are_listed()
 }
 
 #[tokio::test]
+async fn a_password_is_changed_over_rest() {
+    let world = World::new(AppOptions::default()).await;
+    let path = format!("/sobjects/User/{}/password", world.user.user_id);
+    assert_eq!(world.rest("GET", &path, Value::Null).await.json(), json!({"isExpired": false}));
+    let short = world.rest("POST", &path, json!({"NewPassword": "short"})).await;
+    assert_eq!(short.json()[0]["errorCode"], "INVALID_NEW_PASSWORD");
+    assert_eq!(world.rest("POST", &path, json!({"NewPassword": "a longer one"})).await.status, 204);
+    assert!(world.sim.secrets().iter().any(|secret| secret == "a longer one"));
+}
+
+#[tokio::test]
 async fn identity_documents_name_absolute_places() {
     let world = World::new(AppOptions::default()).await;
     let url = world.org.instance_url();

@@ -78,6 +78,23 @@ async fn a_record_created_in_soap_is_read_in_rest() {
 }
 
 #[tokio::test]
+async fn the_enterprise_api_types_its_records() {
+    let world = World::new(AppOptions::default()).await;
+    let namespace = "urn:enterprise.soap.sforce.com";
+    let create = "<a:create><a:sObjects xsi:type=\"sf:Account\"><Name>Acme</Name><Rank__c xsi:type=\"xsd:double\">2</Rank__c>\
+                  </a:sObjects></a:create>";
+    let created = world.soap("c/64.0", namespace, create).await;
+    let id = text(created.text(), "id");
+    assert_eq!(world.sim.record(&world.org, "Account", id).unwrap()["Rank__c"], 2);
+    let query = "<a:query><a:queryString>SELECT Name FROM Account</a:queryString></a:query>";
+    let found = world.soap("c/64.0", namespace, query).await;
+    assert!(found.text().contains("<records xsi:type=\"sf:Account\"><sf:Name>Acme</sf:Name></records>"));
+    let abstract_one = "<a:create><a:sObjects><Name>Acme</Name></a:sObjects></a:create>";
+    let refused = world.soap("c/64.0", namespace, abstract_one).await;
+    assert_eq!(text(refused.text(), "statusCode"), "INVALID_TYPE");
+}
+
+#[tokio::test]
 async fn one_bad_record_undoes_all_if_that_is_asked() {
     let world = World::new(AppOptions::default()).await;
     let header = format!(
@@ -285,6 +302,54 @@ async fn what_was_deployed_is_retrieved() {
     let archive = STANDARD.decode(text(retrieved.text(), "zipFile")).unwrap();
     let has = |text: &[u8]| archive.windows(text.len()).any(|window| window == text);
     assert!(has(b"unpackaged/classes/Greeter.cls") && has(b"public class Greeter {}"));
+}
+
+#[tokio::test]
+async fn a_deployment_that_is_incomplete_changes_nothing() {
+    let world = World::new(AppOptions::default()).await;
+    let manifest = |members: &str| {
+        let types = format!("<types>{members}<name>ApexClass</name></types>");
+        format!("<Package xmlns=\"{METADATA}\">{types}<version>64.0</version></Package>")
+    };
+    let deploy = async |files: &[(&str, String)]| {
+        let archive = STANDARD.encode(stored(files));
+        let begun = world.metadata(&format!("<a:deploy><a:ZipFile>{archive}</a:ZipFile></a:deploy>")).await;
+        let id = format!("<a:asyncProcessId>{}</a:asyncProcessId>", text(begun.text(), "id"));
+        let details = "<a:includeDetails>true</a:includeDetails>";
+        world.metadata(&format!("<a:checkDeployStatus>{id}{details}</a:checkDeployStatus>")).await
+    };
+    let class = |name: &str| (format!("classes/{name}.cls"), format!("public class {name} {{}}"));
+    let (path, source) = class("A");
+    let both = manifest("<members>A</members><members>B</members>");
+    let failed = deploy(&[("package.xml", both), (&path, source.clone())]).await;
+    assert_eq!(text(failed.text(), "status"), "Failed");
+    assert!(failed.text().contains("An object 'B'"));
+    assert!(world.sim.records(&world.org, "ApexClass").is_empty());
+
+    let one = manifest("<members>A</members>");
+    assert_eq!(text(deploy(&[("package.xml", one.clone()), (&path, source)]).await.text(), "status"), "Succeeded");
+    assert_eq!(world.sim.records(&world.org, "ApexClass").len(), 1);
+    let removal = [("package.xml", manifest("")), ("destructiveChanges.xml", one)];
+    assert!(deploy(&removal).await.text().contains("<deleted>true</deleted>"));
+    assert!(world.sim.records(&world.org, "ApexClass").is_empty());
+    assert!(deploy(&removal).await.text().contains("No ApexClass named: A found"));
+}
+
+/// An archive of files as they are; the sums that nobody looks at are left out.
+fn stored(files: &[(&str, String)]) -> Vec<u8> {
+    let (mut archive, mut directory) = (Vec::new(), Vec::new());
+    let long = |number: usize| u32::try_from(number).unwrap().to_le_bytes();
+    let short = |number: usize| u16::try_from(number).unwrap().to_le_bytes();
+    for (path, contents) in files {
+        let sizes = [&[0; 12], &long(contents.len())[..], &long(contents.len()), &short(path.len()), &[0; 2]].concat();
+        let entry = [b"PK\x01\x02\x14\0\x14\0", &sizes[..], &[0; 10], &long(archive.len()), path.as_bytes()];
+        directory.extend(entry.concat());
+        archive.extend([b"PK\x03\x04\x14\0", &sizes[..], path.as_bytes(), contents.as_bytes()].concat());
+    }
+    let count = short(files.len());
+    let end =
+        [b"PK\x05\x06\0\0\0\0", &count[..], &count, &long(directory.len()), &long(archive.len()), &[0; 2]].concat();
+    [archive, directory, end].concat()
 }
 
 #[tokio::test]
