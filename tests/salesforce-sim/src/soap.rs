@@ -73,6 +73,8 @@ fn served(call: &Call, dialect: Dialect, version: &str, skimmed: &skim::Skimmed)
     if !call.header("content-type").is_some_and(|media_type| media_type.contains("xml")) {
         return Err(Fault::client("Content-Type is not text/xml"));
     }
+    // Some clients write it as REST has it.
+    let version = version.trim_start_matches('v');
     let number = rest::number_of(version).filter(|number| rest::is_served(*number));
     let number = number.ok_or_else(|| Fault::new("UNSUPPORTED_API_VERSION", "Invalid Api version specified on URL"))?;
     if skimmed.is_cut {

@@ -159,6 +159,10 @@ fn by_external_id(
         };
     }
     let fields = request.json()?;
+    if fields.contains_key(field) {
+        let message = format!("The {field} field should not be specified in the sobject data.");
+        return Err(request.bad_request("INVALID_FIELD", &message));
+    }
     let upserted = request.call.shared.world().upsert_record(&request.user, object, (field, value), fields);
     let upserted = upserted.map_err(|error| request.refused(&error))?;
     let status = if upserted.created { StatusCode::CREATED } else { StatusCode::OK };

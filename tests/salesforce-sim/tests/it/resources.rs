@@ -43,6 +43,8 @@ async fn an_upsert_decodes_its_external_id_once() {
     assert_eq!((first.status.as_u16(), &first.json()["created"]), (201, &json!(true)));
     let second = world.rest("PATCH", path, json!({"Name": "Acme 2"})).await;
     assert_eq!((second.status.as_u16(), &second.json()["created"]), (200, &json!(false)));
+    let named_twice = world.rest("PATCH", path, json!({"Ext__c": "a/b%20+c", "Name": "Acme"})).await;
+    assert_eq!(named_twice.json()[0]["errorCode"], "INVALID_FIELD");
     let read = world.rest("GET", path, Value::Null).await.json();
     assert_eq!((&read["Ext__c"], &read["Name"]), (&json!("a/b%20+c"), &json!("Acme 2")));
 }
