@@ -4,12 +4,15 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use http_body_util::BodyExt;
 use orgpass::app::App;
 use orgpass::config::Config;
 use salesforce_sim::{Effect, Fault, Simulator};
 
-use crate::bodies::{fed, noise, zeros};
+use crate::bodies::{fed, noise, sha256, zeros};
 use crate::caller::{Caller, Reply};
 use crate::world::{Connected, World, eventually};
 
@@ -120,6 +123,48 @@ async fn a_gibibyte_each_way_takes_less_than_sixteen_mebibytes_of_memory() {
     writeln!(out, "resident: {idle} idle, {up} more up, {chunked} more chunked, {down} more down").unwrap();
     assert!(up.max(chunked) < GROWTH_LIMIT, "{up} bytes more up, {chunked} chunked");
     assert!(down < GROWTH_LIMIT, "{down} bytes more down");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_megabytes_of_soap_stream_plain_or_unfolding_from_gzip() {
+    const SOAP: &str = "/services/Soap/m/64.0";
+    let mut world = World::start().await;
+    let acme = world.connect("acme", None).await;
+    assert!(world.stop().await);
+    let config = world.dir.path().join("orgpass.toml");
+    let orgpass = tokio::task::spawn_blocking(move || Alone::start(&config)).await.unwrap();
+    let caller = Caller::new(orgpass.address, world.seen.clone());
+    let envelope = |token: &str, length: usize| {
+        let head = format!(
+            "<e:Envelope xmlns:e=\"http://schemas.xmlsoap.org/soap/envelope/\" xmlns=\"http://soap.sforce.com/2006/04/metadata\">\
+             <e:Header><SessionHeader><sessionId>{token}</sessionId></SessionHeader></e:Header><e:Body><deploy><ZipFile>"
+        );
+        Bytes::from([head.as_bytes(), &vec![b'A'; length], b"</ZipFile></deploy></e:Body></e:Envelope>"].concat())
+    };
+    let post = async |body: Bytes, encoding: &str| {
+        let call = caller.post(SOAP, body).header("content-type", "text/xml").header("soapaction", "\"\"");
+        let reply = if encoding.is_empty() { call } else { call.header("content-encoding", encoding) }.send().await;
+        assert_eq!(reply.error(), None, "{reply:?}");
+    };
+    let local = "00D000000000000!orgpass.acme";
+    post(envelope(local, 1000), "").await;
+
+    let idle = orgpass.forget_peak();
+    let long = 100_000_000;
+    post(envelope(local, long), "").await;
+    let plain = orgpass.peak().saturating_sub(idle);
+    orgpass.forget_peak();
+    let mut zip = GzEncoder::new(Vec::new(), Compression::fast());
+    zip.write_all(&envelope(local, long)).unwrap();
+    post(zip.finish().unwrap().into(), "gzip").await;
+    let unfolded = orgpass.peak().saturating_sub(idle);
+
+    let expected = sha256(&envelope(&acme.tokens.access_token, long));
+    for request in &world.sim.requests()[1..] {
+        let received: String = request.body_sha256.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert!(request.body_complete && received == expected, "the org read another body");
+    }
+    assert!(plain.max(unfolded) < GROWTH_LIMIT, "{plain} bytes more plain, {unfolded} unfolded");
 }
 
 #[tokio::test(flavor = "multi_thread")]
