@@ -270,6 +270,7 @@ fn start_workers(
                 observer: Arc::new(Observer::new(requests, log.map(AccessLog::buffer))),
                 admission: Arc::clone(&admission),
                 replay_memory: Arc::clone(&replay_memory),
+                stopping: stopping.clone(),
                 listener: listener_kind,
                 worker,
             });

@@ -13,12 +13,15 @@
 //! | [`sanitize`] | drops what must not go on, both ways |
 //! | [`authenticate`] | puts the token in; sends again after a dead session |
 //! | [`forward`] | sends to the org and streams back |
+//!
+//! What comes over HTTP/2 goes through the same steps by [`grpc`].
 
 pub mod admit;
 pub mod authenticate;
 pub mod body;
 pub mod error;
 pub mod forward;
+pub mod grpc;
 pub mod guard;
 pub mod identify;
 pub mod local;
@@ -38,7 +41,7 @@ use std::sync::Arc;
 
 use http::header::ACCEPT_ENCODING;
 use http::request::Parts;
-use http::{HeaderName, Request, Response, Uri};
+use http::{HeaderName, Request, Response, Uri, Version};
 use hyper::body::Incoming;
 
 use self::admit::{Admission, Permit};
@@ -53,6 +56,7 @@ use self::soap::Envelope;
 use self::target::Targets;
 use crate::salesforce::soap::SoapApi;
 use crate::salesforce::{ApiFamily, Resource, Target};
+use crate::shutdown::Stopping;
 use crate::token::{Slot, TokenSource};
 use crate::transport::Transport;
 
@@ -77,6 +81,8 @@ pub struct Proxy {
     pub admission: Arc<Admission>,
     /// Bounds the recorded bodies of all workers.
     pub replay_memory: Arc<ReplayMemory>,
+    /// Hears when the process is to stop.
+    pub stopping: Stopping,
     /// How callers come in.
     pub listener: ListenerKind,
     /// Which worker this is, from 0.
@@ -104,7 +110,11 @@ impl Proxy {
     /// Answers one call: observe, and respond to whatever came of the rest.
     pub async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Response<Body> {
         let mut seen = self.observer.begin(request.method());
-        let (mut response, error) = match self.relay(request, &mut seen).await {
+        let relayed = match request.version() {
+            Version::HTTP_2 => Box::pin(self.relay_grpc(request, &mut seen)).await,
+            _ => self.relay(request, &mut seen).await,
+        };
+        let (mut response, error) = match relayed {
             Ok(response) => (response, None),
             Err(Refusal { error, form }) => (respond::respond(&error, form).map(Body::own), Some(error.code())),
         };
@@ -124,6 +134,7 @@ impl Proxy {
         let (path, resource) = target::judge(target, head.uri.path())
             .map_err(|error| Refusal { error, form: ReplyForm::of(target.map(Target::family), &head.headers) })?;
         let (family, envelope, body) = match resource {
+            Resource::Relayed(ApiFamily::PubSub) => return Err(ProxyError::from(PathFault::NeedsHttp2).into()),
             Resource::Relayed(family) => (family, None, Source::Caller(body)),
             // Boxed, so that other calls do not carry the state of these about.
             Resource::Soap(api) => match Box::pin(self.open(&api, &mut head, body, seen)).await? {

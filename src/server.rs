@@ -1,7 +1,9 @@
 //! The proxy's listeners and workers: one thread each, with its own single-threaded runtime, its own listener on the
 //! shared port, and its own outbound connections.
 
-mod connection;
+mod either;
+mod http;
+mod rewound;
 mod tls;
 
 use std::fs;
@@ -137,9 +139,9 @@ async fn work(
                         let _ = stream.set_nodelay(true);
                         let (proxy, stopping) = (Arc::clone(&proxy), stopping.clone());
                         match &tls {
-                            None => connections.spawn(connection::serve(stream, false, proxy, stopping)),
+                            None => connections.spawn(http::serve(stream, false, proxy, stopping)),
                             Some(tls) => {
-                                connections.spawn(connection::serve_either(stream, Arc::clone(tls), proxy, stopping))
+                                connections.spawn(either::serve_either(stream, Arc::clone(tls), proxy, stopping))
                             }
                         };
                     }
@@ -156,7 +158,7 @@ async fn work(
                 };
                 match accepted {
                     Ok((stream, _)) => {
-                        connections.spawn(connection::serve(stream, false, Arc::clone(&proxy), stopping.clone()));
+                        connections.spawn(http::serve(stream, false, Arc::clone(&proxy), stopping.clone()));
                     }
                     Err(error) => pause(&error).await,
                 }

@@ -3,6 +3,7 @@
 
 mod dial;
 mod driver;
+mod http2;
 mod instance;
 mod one_shot;
 mod request_body;
@@ -16,6 +17,7 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
 pub use dial::DialError;
+pub use http2::{Http2Error, Http2Host, StreamBody};
 pub use instance::{Connection, Instance, ResponseBody, SendError};
 pub use one_shot::{Answer, OneShot, OneShotError};
 pub use request_body::{BodyError, RequestBody};
@@ -36,6 +38,7 @@ pub struct Transport {
     settings: Settings,
     tls: Arc<ClientConfig>,
     workers: usize,
+    pub_sub: Http2Host,
     /// Instances in use, so that all users of one org share its connections.
     instances: Mutex<Vec<Weak<Instance>>>,
 }
@@ -56,7 +59,8 @@ impl Transport {
             .with_root_certificates(roots)
             .with_no_client_auth();
         tls.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self { settings, tls: Arc::new(tls), workers, instances: Mutex::new(Vec::new()) })
+        let pub_sub = Http2Host::new(settings.pubsub_url.clone(), &tls, settings.clone(), workers);
+        Ok(Self { settings, tls: Arc::new(tls), workers, pub_sub, instances: Mutex::new(Vec::new()) })
     }
 
     /// The instance at `url` with its idle connections, shared by everybody who names it.
@@ -80,6 +84,11 @@ impl Transport {
         instance
     }
 
+    /// The host of the Pub/Sub API.
+    pub fn pub_sub(&self) -> &Http2Host {
+        &self.pub_sub
+    }
+
     /// Dials a login host for one exchange: a connection of its own, ready to send exactly one request.
     pub async fn one_shot(&self, url: &LoginUrl) -> Result<OneShot, DialError> {
         let stream = dial::dial(url.is_https(), url.host(), url.port(), &self.tls, &self.settings).await?;
@@ -95,6 +104,7 @@ impl Transport {
     /// Closes connections of `worker` that have been idle for too long.
     pub fn sweep(&self, worker: usize, now: Instant) {
         let instances: Vec<_> = self.instances().iter().filter_map(Weak::upgrade).collect();
+        self.pub_sub.close_idle(worker, now);
         for instance in instances {
             instance.close_idle(worker, now, self.settings.idle_timeout);
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::salesforce::hosts::{HostError, TargetHosts, TargetUrl, TrustedHosts};
+use crate::salesforce::hosts::{HostError, PubSubUrl, TargetHosts, TargetUrl, TrustedHosts};
 use crate::settings::Section;
 use crate::transport::{Settings, Transport};
 
@@ -12,8 +12,10 @@ const MAX_CA_BYTES: u64 = 1 << 20;
 /// Takes the keys of `[salesforce]`: the outbound client's settings, the extra roots in PEM, and the hosts of targets.
 pub(super) fn read(mut section: Section<'_>) -> (Settings, Option<Vec<u8>>, TargetHosts) {
     let seconds = Duration::from_secs;
+    let trusted_hosts = TrustedHosts::new(section.list("trusted_hosts"));
     let settings = Settings {
-        trusted_hosts: TrustedHosts::new(section.list("trusted_hosts")),
+        pubsub_url: host(&mut section, "pubsub_url", &trusted_hosts, PubSubUrl::parse).unwrap_or_default(),
+        trusted_hosts,
         allow_private_addresses: section.flag_or("allow_private_addresses", false),
         // Dialling and an exchange together must end within the 45 s that a lease lives.
         connect_timeout: section.duration_or("connect_timeout", seconds(10), Duration::from_millis(50)..=seconds(15)),
@@ -33,19 +35,19 @@ pub(super) fn read(mut section: Section<'_>) -> (Settings, Option<Vec<u8>>, Targ
     }
     let trusted = &settings.trusted_hosts;
     let targets = TargetHosts {
-        account_engagement: target(&mut section, "account_engagement_url", trusted, TargetUrl::account_engagement),
-        platform: target(&mut section, "platform_url", trusted, TargetUrl::platform),
+        account_engagement: host(&mut section, "account_engagement_url", trusted, TargetUrl::account_engagement),
+        platform: host(&mut section, "platform_url", trusted, TargetUrl::platform),
     };
     section.finish();
     (settings, roots, targets)
 }
 
-fn target(
+fn host<T>(
     section: &mut Section<'_>,
     key: &'static str,
     trusted: &TrustedHosts,
-    parse: fn(&str, &TrustedHosts) -> Result<TargetUrl, HostError>,
-) -> Option<TargetUrl> {
+    parse: fn(&str, &TrustedHosts) -> Result<T, HostError>,
+) -> Option<T> {
     let text = section.text(key)?;
     parse(&text, trusted).map_err(|error| section.fault(key, error)).ok()
 }

@@ -62,6 +62,7 @@ impl Fixture {
 
 pub(crate) fn management(store: Arc<dyn Store>, vault: Arc<Vault>) -> Management {
     let settings = transport::Settings {
+        pubsub_url: crate::salesforce::hosts::PubSubUrl::default(),
         trusted_hosts: trusted(),
         allow_private_addresses: false,
         connect_timeout: Duration::from_secs(5),

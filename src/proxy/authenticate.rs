@@ -21,7 +21,8 @@ use crate::salesforce::{ErrorCode, Verdict};
 use crate::token::{DataCloudSession, Session, Slot};
 use crate::transport::ResponseBody;
 
-pub(super) const MAX_SENDS: u32 = 3;
+/// How often a call is sent at most.
+pub const MAX_SENDS: u32 = 3;
 
 /// `Orgpass-Replay` says what came of a dead session, when it mattered.
 pub const REPLAY: HeaderName = HeaderName::from_static("orgpass-replay");

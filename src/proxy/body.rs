@@ -9,6 +9,7 @@ use bytes::Bytes;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio::time::{Instant, Sleep};
 
+use super::grpc::GrpcStream;
 use super::observe::{End, Observation};
 use crate::transport::{BodyError, ResponseBody};
 
@@ -21,6 +22,7 @@ pub struct Body {
 enum Source {
     Own(Option<Bytes>),
     Org(Box<OrgBody>),
+    Grpc(Box<GrpcStream>),
     Ended,
 }
 
@@ -46,7 +48,8 @@ struct Paused;
 impl Body {
     /// The proxy's own bytes.
     pub fn own(bytes: Bytes) -> Self {
-        Self { source: Source::Own(Some(bytes)), observation: None }
+        let source = if bytes.is_empty() { Source::Ended } else { Source::Own(Some(bytes)) };
+        Self { source, observation: None }
     }
 
     /// An org's body.
@@ -54,6 +57,12 @@ impl Body {
         let mut this = Self { source: Source::Org(Box::new(body)), observation: None };
         this.end_if_read();
         this
+    }
+
+    /// A stream of gRPC.
+    pub fn grpc(stream: GrpcStream) -> Self {
+        let source = if stream.is_over() { Source::Ended } else { Source::Grpc(Box::new(stream)) };
+        Self { source, observation: None }
     }
 
     /// Ties the observation's end to the body's.
@@ -72,6 +81,16 @@ impl Body {
         if org.peeked.is_none() && org.rest.is_end_stream() {
             self.finish(End::Complete);
         }
+    }
+
+    /// Trailers are the end; they may be the proxy's own.
+    fn end_with_trailers(&mut self) {
+        let Source::Grpc(stream) = &self.source else { return };
+        let ended = stream.ended;
+        if let (Some(observation), Some((code, _))) = (&mut self.observation, ended) {
+            observation.set_error(code);
+        }
+        self.finish(ended.map_or(End::Complete, |(_, end)| end));
     }
 
     fn finish(&mut self, end: End) {
@@ -96,11 +115,15 @@ impl HttpBody for Body {
                 bytes.map(|bytes| Ok(Frame::data(bytes)))
             }
             Source::Org(org) => ready!(org.poll_frame(cx)),
+            Source::Grpc(stream) => ready!(stream.poll_frame(cx)).map(Ok),
         };
         match &polled {
             Some(Ok(frame)) => {
                 if let (Some(observation), Some(data)) = (&mut this.observation, frame.data_ref()) {
                     observation.add_sent(data.len());
+                }
+                if frame.is_trailers() {
+                    this.end_with_trailers();
                 }
                 this.end_if_read();
             }
@@ -114,7 +137,7 @@ impl HttpBody for Body {
         match &self.source {
             Source::Ended => true,
             Source::Own(bytes) => bytes.as_ref().is_none_or(Bytes::is_empty),
-            Source::Org(_) => false,
+            Source::Org(_) | Source::Grpc(_) => false,
         }
     }
 
@@ -122,6 +145,7 @@ impl HttpBody for Body {
         match &self.source {
             Source::Ended => SizeHint::with_exact(0),
             Source::Own(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
+            Source::Grpc(_) => SizeHint::default(),
             Source::Org(org) => {
                 let (peeked, rest) = (org.peeked.as_ref().map_or(0, Bytes::len) as u64, org.rest.size_hint());
                 rest.exact().map_or_else(SizeHint::default, |rest| SizeHint::with_exact(peeked + rest))

@@ -13,7 +13,7 @@ use http::{HeaderName, StatusCode};
 use crate::connection::Cause;
 use crate::salesforce::ErrorCode;
 
-pub use faults::{HostFault, PathFault, Place, RequestFault, TagFault, Unavailable};
+pub use faults::{HostFault, PathFault, Place, RequestFault, StreamEnd, TagFault, Unavailable};
 pub use target_fault::TargetFault;
 
 /// Whose doing an error is.
@@ -85,6 +85,7 @@ codes! {
     Overloaded, "overloaded", "ORGPASS_OVERLOADED", SERVICE_UNAVAILABLE, Proxy;
     TokenUnavailable, "token_unavailable", "ORGPASS_TOKEN_UNAVAILABLE", SERVICE_UNAVAILABLE, Proxy;
     ReplayNotPossible, "replay_not_possible", "ORGPASS_REPLAY_NOT_POSSIBLE", SERVICE_UNAVAILABLE, Salesforce;
+    StreamEnded, "stream_ended", "ORGPASS_STREAM_ENDED", SERVICE_UNAVAILABLE, Salesforce;
     UpstreamUnreachable, "upstream_unreachable", "ORGPASS_UPSTREAM_UNREACHABLE", BAD_GATEWAY, Salesforce;
     ResponseWithheld, "response_withheld", "ORGPASS_RESPONSE_WITHHELD", BAD_GATEWAY, Salesforce;
     UpstreamTimeout, "upstream_timeout", "ORGPASS_UPSTREAM_TIMEOUT", GATEWAY_TIMEOUT, Salesforce;
@@ -128,6 +129,8 @@ pub enum ProxyError {
     TokenUnavailable(Unavailable),
     /// The session was dead and the request could not be sent again.
     ReplayNotPossible,
+    /// A stream that had begun cannot go on, and is to be opened again.
+    StreamEnded(StreamEnd),
     /// The org's host could not be reached.
     UpstreamUnreachable,
     /// The org's response carried the connection's token.
@@ -152,6 +155,7 @@ impl ProxyError {
             Self::Overloaded => Code::Overloaded,
             Self::TokenUnavailable(_) => Code::TokenUnavailable,
             Self::ReplayNotPossible => Code::ReplayNotPossible,
+            Self::StreamEnded(_) => Code::StreamEnded,
             Self::UpstreamUnreachable => Code::UpstreamUnreachable,
             Self::ResponseWithheld => Code::ResponseWithheld,
             Self::UpstreamTimeout => Code::UpstreamTimeout,
@@ -171,7 +175,7 @@ impl ProxyError {
     /// How long a caller should wait before it sends again; `None` where sending again does not help by itself.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Overloaded | Self::ReplayNotPossible => Some(Duration::from_secs(1)),
+            Self::Overloaded | Self::ReplayNotPossible | Self::StreamEnded(_) => Some(Duration::from_secs(1)),
             Self::TokenUnavailable(reason) => Some(reason.retry_after()),
             _ => None,
         }
@@ -205,6 +209,7 @@ impl ProxyError {
                 "The Salesforce session had ended and this request's body was too large to be kept, so it was not sent \
                  again. A new session is being fetched: send the request again.",
             ),
+            Self::StreamEnded(end) => Cow::Borrowed(end.text()),
             Self::UpstreamUnreachable => Cow::Borrowed(
                 "The org's host could not be reached, or ended the connection before its answer was complete. Send it again later \
                  if the request may be repeated.",

@@ -51,7 +51,8 @@ pub async fn forward(
     timer: &mut Pin<Box<Sleep>>,
 ) -> Result<Response<ResponseBody>, ProxyError> {
     let mut request = call.request(session, body);
-    let mut connection = transport.connection(call.instance(session), worker).await.map_err(undialled)?;
+    let mut connection =
+        transport.connection(call.instance(session), worker).await.map_err(|error| undialled(&error))?;
     loop {
         let reused = connection.is_reused();
         match wait_for_head(connection, request, body, timer, call.family.row().first_byte_timeout).await {
@@ -59,7 +60,10 @@ pub async fn forward(
             // An idle connection that the org had closed: nothing was sent, so a new one is no replay.
             Err(Failure::Send(SendError::Unsent(unsent))) if reused => {
                 request = *unsent;
-                connection = transport.fresh_connection(call.instance(session), worker).await.map_err(undialled)?;
+                connection = transport
+                    .fresh_connection(call.instance(session), worker)
+                    .await
+                    .map_err(|error| undialled(&error))?;
             }
             Err(Failure::Send(error)) => {
                 if body.caller_failed() {
@@ -138,6 +142,7 @@ impl Outgoing {
         match self.family.row().token_place {
             TokenPlace::Authorization => drop(headers.insert(AUTHORIZATION, self.authorization(session).clone())),
             TokenPlace::XSfdcSession => drop(headers.insert(X_SFDC_SESSION, session.bare.clone())),
+            TokenPlace::Metadata => drop(headers.insert(super::grpc::ACCESSTOKEN, session.bare.clone())),
             TokenPlace::SoapHeader => {}
         }
         if let Some(length) = length {
@@ -151,11 +156,13 @@ fn token_header(family: ApiFamily) -> Option<HeaderName> {
     match family.row().token_place {
         TokenPlace::Authorization => Some(AUTHORIZATION),
         TokenPlace::XSfdcSession => Some(X_SFDC_SESSION),
+        TokenPlace::Metadata => Some(super::grpc::ACCESSTOKEN),
         TokenPlace::SoapHeader => None,
     }
 }
 
-fn undialled(error: DialError) -> ProxyError {
+/// What a caller is told about it.
+pub fn undialled(error: &DialError) -> ProxyError {
     tracing::warn!(%error, "the org's instance was not reached");
     match error {
         DialError::TimedOut => ProxyError::UpstreamTimeout,

@@ -2,6 +2,7 @@
 //! forms than a path over HTTP/1.1, framing that two readers could read in two ways, and spellings of headers that
 //! another server would take for the real ones.
 
+mod http2;
 mod local_host;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ use super::sanitize::{is_reserved, spells};
 use super::target;
 use crate::salesforce::Target;
 
+pub use http2::guard_http2;
 pub use local_host::{AllowedHost, AllowedHosts, NotAHost};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");

@@ -199,6 +199,11 @@ impl Observation {
         self.error = error;
     }
 
+    /// The answer has begun and could not be finished.
+    pub fn set_error(&mut self, error: Code) {
+        self.error = Some(error);
+    }
+
     /// Counts bytes that went to the caller.
     pub fn add_sent(&mut self, bytes: usize) {
         self.sent += bytes as u64;

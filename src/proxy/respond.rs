@@ -10,11 +10,12 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
 use super::error::{Code, ProxyError};
+use super::grpc;
 use crate::salesforce::ApiFamily;
 use crate::salesforce::api_families::ErrorForm;
 
 /// Tells the proxy's own errors from Salesforce's.
-pub(super) const ORGPASS_ERROR: HeaderName = HeaderName::from_static("orgpass-error");
+pub const ORGPASS_ERROR: HeaderName = HeaderName::from_static("orgpass-error");
 
 // One client compares the JSON type as a whole, so it goes without a charset.
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -41,6 +42,8 @@ pub enum ReplyForm {
     AccountEngagement,
     /// The platform's object with a list.
     Platform,
+    /// A status of gRPC.
+    Grpc,
 }
 
 impl ReplyForm {
@@ -54,6 +57,7 @@ impl ReplyForm {
             ErrorForm::DataCloud => Self::DataCloud,
             ErrorForm::AccountEngagement => Self::AccountEngagement,
             ErrorForm::Platform => Self::Platform,
+            ErrorForm::Grpc => Self::Grpc,
             ErrorForm::Bulk => {
                 let sent = headers.get(CONTENT_TYPE).and_then(|value| media(value.as_bytes()));
                 match sent.or(accepted) {
@@ -68,6 +72,7 @@ impl ReplyForm {
         match self {
             Self::RestXml | Self::BulkXml => XML,
             Self::Soap => SOAP,
+            Self::Grpc => grpc::CONTENT_TYPE,
             _ => JSON,
         }
     }
@@ -75,6 +80,7 @@ impl ReplyForm {
     fn body(self, code: Code, message: &str) -> String {
         let (status, code) = (code.status(), code.as_salesforce());
         match self {
+            Self::Grpc => String::new(),
             Self::RestJson => to_json(&[RestError { message, error_code: code }]),
             Self::BulkJson => to_json(&BulkError { exception_code: code, exception_message: message }),
             Self::DataCloud => objects::data_cloud(code, message),
@@ -101,6 +107,9 @@ impl ReplyForm {
 
 /// The response for an error.
 pub fn respond(error: &ProxyError, form: ReplyForm) -> Response<Bytes> {
+    if form == ReplyForm::Grpc {
+        return grpc::refusal(error);
+    }
     let mut response = Response::new(Bytes::from(form.body(error.code(), &error.text())));
     *response.status_mut() = form.status(error);
     let headers = response.headers_mut();

@@ -26,6 +26,8 @@ pub enum ApiFamily {
     AccountEngagement,
     /// What `api.salesforce.com` serves.
     Platform,
+    /// The Pub/Sub API, by gRPC.
+    PubSub,
 }
 
 /// Where the token goes in a request to the org.
@@ -37,6 +39,8 @@ pub enum TokenPlace {
     XSfdcSession,
     /// `SessionHeader` of the SOAP envelope; a header beside it would mean nothing.
     SoapHeader,
+    /// `accesstoken: TOKEN`, beside the metadata that names the org
+    Metadata,
 }
 
 /// Which of Salesforce's own error bodies a client of the family understands.
@@ -54,6 +58,8 @@ pub enum ErrorForm {
     AccountEngagement,
     /// An object with a list of `errors`, each with `message`.
     Platform,
+    /// A status of gRPC.
+    Grpc,
 }
 
 /// What holds for one API family.
@@ -150,10 +156,30 @@ static IDENTITY: Row = Row {
     body_idle_timeout: Duration::from_secs(120),
 };
 
+static PUB_SUB: Row = Row {
+    label: "pubsub",
+    token_place: TokenPlace::Metadata,
+    // What a session is worth is in no body: see `salesforce::pubsub`.
+    peeked_statuses: &[],
+    error_form: ErrorForm::Grpc,
+    // A subscription may begin with its first message, and 270 s may go by without one.
+    first_byte_timeout: Duration::from_secs(330),
+    // A stream whose caller asks for nothing may be silent for good; pings find out whether it lives.
+    body_idle_timeout: Duration::MAX,
+};
+
 impl ApiFamily {
     /// Every family, for tables and metrics.
-    pub const ALL: [Self; 7] =
-        [Self::Rest, Self::Bulk, Self::Soap, Self::Identity, Self::DataCloud, Self::AccountEngagement, Self::Platform];
+    pub const ALL: [Self; 8] = [
+        Self::Rest,
+        Self::Bulk,
+        Self::Soap,
+        Self::Identity,
+        Self::DataCloud,
+        Self::AccountEngagement,
+        Self::Platform,
+        Self::PubSub,
+    ];
 
     /// What holds for this family.
     pub fn row(self) -> &'static Row {
@@ -165,6 +191,7 @@ impl ApiFamily {
             Self::DataCloud => &targets::DATA_CLOUD,
             Self::AccountEngagement => &targets::ACCOUNT_ENGAGEMENT,
             Self::Platform => &targets::PLATFORM,
+            Self::PubSub => &PUB_SUB,
         }
     }
 
@@ -213,7 +240,7 @@ impl ApiFamily {
             return Resource::NotYet("streaming (CometD)");
         }
         if is(first, "eventbus.v1.PubSub") {
-            return Resource::NotYet("Pub/Sub");
+            return Resource::Relayed(Self::PubSub);
         }
         if is(first, "secur") || is(first, "setup") || path.to_ascii_lowercase().contains("frontdoor.jsp") {
             return Resource::Credentials;
@@ -256,7 +283,7 @@ mod tests {
 
     #[test]
     fn each_known_path_has_its_place_in_the_table() {
-        use ApiFamily::{Bulk, Identity, Rest};
+        use ApiFamily::{Bulk, Identity, PubSub, Rest};
         use Resource::{Credentials, NotYet, Relayed, Unknown};
         let soap = |third, rest| Resource::Soap(SoapApi::of(third, rest).unwrap());
         for (path, resource) in [
@@ -287,7 +314,7 @@ mod tests {
             ("/services/Soap/x/64.0", Unknown),
             ("/services/Soap", Unknown),
             ("/cometd/59.0", NotYet("streaming (CometD)")),
-            ("/eventbus.v1.PubSub/Subscribe", NotYet("Pub/Sub")),
+            ("/eventbus.v1.PubSub/Subscribe", Relayed(PubSub)),
             ("/services/database", Unknown),
             ("/services", Unknown),
             ("/id/keys", Unknown),

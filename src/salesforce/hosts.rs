@@ -1,7 +1,9 @@
 //! Which hosts a token may be sent to. A host that is not Salesforce's own, or not named by the operator, never becomes
-//! an [`InstanceUrl`] or a [`LoginUrl`]; every outgoing connection starts from one of the two.
+//! an [`InstanceUrl`] or a [`LoginUrl`]; every outgoing connection for a connection's token starts from one of
+//! the two, or from the Pub/Sub API's own [`PubSubUrl`].
 
 mod pasted;
+mod pubsub_url;
 mod special_addresses;
 mod target_url;
 #[cfg(test)]
@@ -13,6 +15,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::str::FromStr;
 
+pub use pubsub_url::PubSubUrl;
 pub use special_addresses::is_special_address;
 pub use target_url::{Environment, TargetHosts, TargetUrl};
 use url_parts::UrlParts;
@@ -177,6 +180,16 @@ impl Origin {
         trusted: &TrustedHosts,
         check: impl Fn(&str) -> Result<(), HostError>,
     ) -> Result<Self, HostError> {
+        Self::parse_with_port(text, trusted, None, check)
+    }
+
+    /// With one port more than the default that hosts may use which are not trusted.
+    fn parse_with_port(
+        text: &str,
+        trusted: &TrustedHosts,
+        also: Option<u16>,
+        check: impl Fn(&str) -> Result<(), HostError>,
+    ) -> Result<Self, HostError> {
         let parts = UrlParts::parse(text)?;
         let trusts = trusted.contains(&parts.host);
         let trusts_loopback = trusts && parts.is_loopback();
@@ -187,7 +200,7 @@ impl Origin {
             return Err(HostError::Address);
         }
         if !trusts {
-            if parts.port != parts.default_port() {
+            if parts.port != parts.default_port() && Some(parts.port) != also {
                 return Err(HostError::Port);
             }
             if serves_no_api(&parts.host) {

@@ -20,8 +20,10 @@ const MAX_FILE_BYTES: u64 = 1 << 20;
 /// How often the files are looked at, at most.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// What the port speaks once TLS is up, the preferred one first.
-const PROTOCOLS: [&[u8]; 1] = [b"http/1.1"];
+/// HTTP/2 by its name in TLS.
+pub(super) const HTTP2: &[u8] = b"h2";
+/// What the port speaks once TLS is up, the preferred one first: who offers both wants REST, and stays on the cheaper.
+const PROTOCOLS: [&[u8]; 2] = [b"http/1.1", HTTP2];
 
 /// Why the two files cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -34,6 +35,9 @@ pub enum DialError {
     /// TLS failed.
     #[error("TLS failed: {0}")]
     Tls(io::Error),
+    /// The host speaks something else than HTTP/2.
+    #[error("the host does not speak HTTP/2")]
+    NoHttp2,
     /// HTTP could not begin.
     #[error("HTTP failed: {0}")]
     Http(#[from] hyper::Error),
@@ -47,6 +51,24 @@ pub enum DialError {
 pub(super) enum Stream {
     Plain(TcpStream),
     Tls(Box<TlsStream<SingleWrites>>),
+}
+
+/// TCP's own question whether the other side lives, on connections that are silent for long.
+const PROBE_AFTER: Duration = Duration::from_secs(60);
+const PROBE_EVERY: Duration = Duration::from_secs(15);
+
+impl Stream {
+    /// Makes sure of HTTP/2, and has the connection watched: its streams may be silent for minutes. In the clear, the
+    /// host is known to speak it.
+    pub(super) fn must_speak_http2(&self) -> Result<(), DialError> {
+        let tcp = match self {
+            Self::Plain(tcp) => tcp,
+            Self::Tls(tls) if tls.get_ref().1.alpn_protocol() == Some(b"h2") => &tls.get_ref().0.0,
+            Self::Tls(_) => return Err(DialError::NoHttp2),
+        };
+        let probes = TcpKeepalive::new().with_time(PROBE_AFTER).with_interval(PROBE_EVERY);
+        SockRef::from(tcp).set_tcp_keepalive(&probes).map_err(DialError::Connect)
+    }
 }
 
 /// Connects to a host that has been parsed and allowed.

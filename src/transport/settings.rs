@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use crate::salesforce::hosts::TrustedHosts;
+use crate::salesforce::hosts::{PubSubUrl, TrustedHosts};
 
 /// Settings of the outbound client.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Hosts beyond Salesforce's own.
     pub trusted_hosts: TrustedHosts,
+    /// Where the Pub/Sub API is.
+    pub pubsub_url: PubSubUrl,
     /// Whether hosts may resolve to private addresses (private links).
     pub allow_private_addresses: bool,
     /// Longest wait for name, connection and TLS together.

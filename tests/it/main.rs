@@ -32,6 +32,7 @@ mod sanitizing;
 mod soap;
 mod storing;
 mod streaming;
+mod subscribing;
 mod targeting;
 mod warm;
 mod world;

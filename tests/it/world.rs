@@ -142,6 +142,7 @@ impl World {
         std::fs::write(dir.path().join("session.keys"), &keys[0]).unwrap();
         std::fs::write(dir.path().join("grant.keys"), &keys[1]).unwrap();
         std::fs::write(dir.path().join("client-secret"), &sim_app.client_secret).unwrap();
+        std::fs::write(dir.path().join("simulator.pem"), sim.ca_pem()).unwrap();
         std::fs::write(dir.path().join("app.pem"), AppKey::first().private_key).unwrap();
         let named = options.store.map(|url| format!("[store]\nurl = \"{url}\""));
         let store = options.redis.as_ref().map(|redis| redis.settings(dir.path())).or(named);
@@ -234,12 +235,15 @@ impl World {
             trusted_hosts = ["127.0.0.1"]
             account_engagement_url = "{}"
             platform_url = "{}"
+            pubsub_url = "https://{}"
+            ca_file = "simulator.pem"
             "#,
             app.client_id,
             sim.url(),
             sim.sandbox_url(),
             sim.account_engagement_url(),
-            sim.platform_url()
+            sim.platform_url(),
+            sim.pubsub_addr()
         );
         let mut table: toml::Table = text.parse().unwrap();
         merge(&mut table, more.parse().unwrap());

@@ -32,7 +32,7 @@ macro_rules! texts {
 texts! {
     /// What is wrong with a request's form.
     RequestFault {
-        Version => "Send the request as HTTP/1.1; no other version is spoken here.",
+        Version => "Send the request as HTTP/1.1; HTTP/2 is for the Pub/Sub API, and no other version is spoken here.",
         Target => "The request target must be a path. Set Orgpass as the base URL, not as an HTTP proxy.",
         Method => "The methods CONNECT and TRACE are not relayed.",
         HostHeader => "Send exactly one Host header.",
@@ -42,6 +42,8 @@ texts! {
         Expect => "The only Expect that is understood is 100-continue.",
         Upgrade => "Protocol upgrades such as websocket are not relayed; use plain HTTP/1.1.",
         Connection => "The Connection header may not name a header that Orgpass relies on.",
+        Grpc => "The Pub/Sub API takes calls of gRPC only: POST with the content type application/grpc.",
+        Authority => "Send one :authority, or one Host header, and if both, the same.",
         Body => "The request body broke off or is not framed rightly. Send it whole, with a right Content-Length or chunked encoding.",
         AppLinkMethod => "AppLink's authorizations are read by GET.",
         SoapMethod => "SOAP operations are called by POST.",
@@ -76,6 +78,14 @@ texts! {
     }
 }
 
+texts! {
+    /// Why a stream that had begun cannot go on.
+    StreamEnd {
+        Session => "The Salesforce session ended, and the next one is being fetched. Open the stream again from its last replay id.",
+        Stopping => "Orgpass is being stopped or restarted. Open the stream again from its last replay id.",
+    }
+}
+
 /// Why a path is not relayed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PathFault {
@@ -93,6 +103,10 @@ pub enum PathFault {
     Logins,
     /// An API of Salesforce that is not relayed by this version.
     NotYet(&'static str),
+    /// The Pub/Sub API over HTTP/1.1.
+    NeedsHttp2,
+    /// Any other API over HTTP/2.
+    NeedsHttp1,
     /// No path of a known API.
     Unknown,
     /// No path of the target that the caller names.
@@ -119,6 +133,10 @@ impl PathFault {
             Self::NotYet(api) => {
                 return Cow::Owned(format!("{api} is not supported yet by this version of Orgpass."));
             }
+            Self::NeedsHttp2 => {
+                "The Pub/Sub API is called by gRPC, over HTTP/2: by TLS, or in the clear with prior knowledge (an insecure channel)."
+            }
+            Self::NeedsHttp1 => "Only the Pub/Sub API is called over HTTP/2. Use HTTP/1.1 for this path.",
             Self::Unknown => {
                 "This is no path of a Salesforce API that is relayed: /services/data, /services/apexrest, /services/async, /services/Soap, /services/oauth2/userinfo or /id/ORG/USER."
             }

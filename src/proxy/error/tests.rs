@@ -17,6 +17,7 @@ fn all_errors() -> Vec<ProxyError> {
         ProxyError::UpstreamTimeout,
     ];
     errors.extend(RequestFault::ALL.iter().map(|fault| ProxyError::InvalidRequest(*fault)));
+    errors.extend(StreamEnd::ALL.iter().map(|end| ProxyError::StreamEnded(*end)));
     errors.extend(HostFault::ALL.iter().map(|fault| ProxyError::HostRefused(*fault)));
     errors.extend(Unavailable::ALL.map(ProxyError::TokenUnavailable));
     for cause in Cause::ALL {
@@ -44,6 +45,8 @@ fn all_errors() -> Vec<ProxyError> {
             PathFault::Credentials,
             PathFault::Logins,
             PathFault::NotYet("SOAP"),
+            PathFault::NeedsHttp2,
+            PathFault::NeedsHttp1,
             PathFault::Unknown,
         ]
         .map(ProxyError::PathRefused),

@@ -108,6 +108,7 @@ mod tests {
 
     fn transport() -> Transport {
         let settings = Settings {
+            pubsub_url: crate::salesforce::hosts::PubSubUrl::default(),
             trusted_hosts: trusted(),
             allow_private_addresses: false,
             connect_timeout: Duration::from_secs(1),

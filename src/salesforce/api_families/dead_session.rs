@@ -23,6 +23,7 @@ pub(super) fn judge(family: ApiFamily, content_type: Option<&[u8]>, body: &[u8])
     let dead = match family {
         ApiFamily::DataCloud => targets::data_cloud(content_type, body),
         _ if body.is_empty() => None,
+        ApiFamily::PubSub => None,
         ApiFamily::Rest => rest(content_type, body),
         ApiFamily::Bulk => named(content_type, body, "exceptionCode", "InvalidSessionId"),
         ApiFamily::Soap => soap(body),
