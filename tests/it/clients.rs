@@ -2,6 +2,7 @@
 //! on when the org's session dies, two tenants in one process stay apart, and what is refused is shown and ends.
 //! `scripts/clients` installs them; their scripts are in `tests/clients/`.
 
+mod aiosalesforce;
 mod heroku_applink;
 mod heroku_applink_node;
 mod jsforce;
@@ -9,6 +10,7 @@ mod jsforce_node;
 mod mcp_server_salesforce;
 mod parts;
 mod salesforce_bulk;
+mod salesforce_cli;
 mod salesforce_core;
 mod scene;
 mod simple_salesforce;

@@ -1,6 +1,7 @@
 //! The documentation says what the program does.
 
 mod access_log;
+mod clients;
 mod configuration;
 mod links;
 mod metrics;

@@ -99,6 +99,10 @@ async function metadata(connection) {
   assert.equal((await connection.metadata.delete('CustomLabel', fullName)).success, true);
 }
 
+async function identity(connection) {
+  assert.equal((await connection.identity()).username, 'ana@acme.example');
+}
+
 async function tenants(connect) {
   await Promise.all(['acme', 'globex'].map(async (tenant) => {
     const connection = await connect(tokens[tenant]);
@@ -121,6 +125,7 @@ async function refused(connect) {
 
 const operations = [
   records, upsertByExternalId, queryOfManyPages, describe, errorsOfTheOrg, limits, bulk1, bulk2, collections, metadata,
+  identity,
 ];
 
 export const parts = (connect) => ({

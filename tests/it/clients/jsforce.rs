@@ -7,7 +7,7 @@ const JSFORCE: Client = Client::new(Runs::Node, "jsforce/check.mjs");
 
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_that_jsforce_does_goes_on_when_the_session_dies() {
-    everything_goes_on(JSFORCE, 10).await;
+    everything_goes_on(JSFORCE, 11).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

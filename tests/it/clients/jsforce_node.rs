@@ -8,7 +8,7 @@ const JSFORCE_NODE: Client = Client::new(Runs::NewerNode, "large/jsforce_node/ch
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "large: scripts/clients --all"]
 async fn everything_that_jsforce_node_does_goes_on_when_the_session_dies() {
-    everything_goes_on(JSFORCE_NODE, 10).await;
+    everything_goes_on(JSFORCE_NODE, 11).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

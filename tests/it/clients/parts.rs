@@ -19,8 +19,9 @@ pub async fn everything_goes_on(client: Client, operations: usize) {
     let printed = scene.plays("works").await;
     assert_eq!(printed.matches("survived: ").count(), operations, "{printed}");
     scene.the_orgs_saw_real_tokens_only();
-    // Each death was met by the call that came next, and cured by one exchange.
-    assert_eq!((scene.dead_answers(), scene.world().sim.exchanges()), (operations, operations as u64), "{printed}");
+    // Each death was met by the call that came next, or several, and cured by one exchange.
+    assert!(scene.dead_answers() >= operations, "{printed}");
+    assert_eq!(scene.world().sim.exchanges(), operations as u64, "{printed}");
 }
 
 /// Two tenants in one process, at the same time, one session each dying on the way.

@@ -8,7 +8,7 @@ const SALESFORCE_CORE: Client = Client::new(Runs::NewerNode, "large/salesforce_c
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "large: scripts/clients --all"]
 async fn everything_that_salesforce_core_does_goes_on_when_the_session_dies() {
-    everything_goes_on(SALESFORCE_CORE, 10).await;
+    everything_goes_on(SALESFORCE_CORE, 11).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
