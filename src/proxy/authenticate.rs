@@ -110,7 +110,7 @@ pub(super) async fn inspect(
     let pause_limit = call.family.row().body_idle_timeout;
     let mut body = OrgBody { peeked, rest, timer, pause_limit, pausing: false };
     if let Some(own_url) = &call.own_url {
-        own_urls::map(&mut head, &mut body, call.instance(session).url(), own_url).await?;
+        own_urls::map(&mut head, &mut body, session.instance.url(), own_url).await?;
     }
     Ok(Answered::Live(Response::from_parts(head, Body::org(body))))
 }

@@ -36,6 +36,7 @@ const EXPOSES: &[&str] = &[
     "oauth/token_life.rs",
     "oauth/wire.rs",
     "proxy/authenticate.rs",
+    "proxy/soap.rs",
     "proxy/grpc/stream.rs",
     "store/record.rs",
     "store/redis/connect.rs",

@@ -199,8 +199,13 @@ async fn a_location_in_the_own_org_becomes_a_path_and_none_is_followed() {
 async fn compressed_answers_and_bodies_pass_untouched() {
     let (world, _) = with_acme().await;
     let plain = world.caller().get("/services/data/v67.0/sobjects").tenant("acme").send().await;
-    let reply =
-        world.caller().get("/services/data/v67.0/sobjects").tenant("acme").header("accept-encoding", "gzip").send().await;
+    let reply = world
+        .caller()
+        .get("/services/data/v67.0/sobjects")
+        .tenant("acme")
+        .header("accept-encoding", "gzip")
+        .send()
+        .await;
     assert_eq!(reply.header("content-encoding"), Some("gzip"));
     assert_eq!(reply.header("content-length"), Some(&*reply.body.len().to_string()));
     let mut unpacked = Vec::new();

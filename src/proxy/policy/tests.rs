@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::salesforce::api_families::LocalAnswer;
 
 fn fault(path: &str) -> Option<PathFault> {
     match judge(path) {
@@ -45,6 +46,19 @@ fn paths_of_known_apis_are_relayed_with_their_family() {
 }
 
 #[test]
+fn logins_and_revocations_are_known_for_what_they_are_however_they_are_written() {
+    for (path, answer) in [
+        ("/services/oauth2/token", LocalAnswer::Token),
+        ("/services//oauth2//token", LocalAnswer::Token),
+        ("/services/OAuth2/Token", LocalAnswer::Token),
+        ("/SERVICES/oauth2/%74oken", LocalAnswer::Token),
+        ("//services/oauth2/revoke", LocalAnswer::Revoke),
+    ] {
+        assert_eq!(judge(path).unwrap().1, Resource::Local(answer), "{path}");
+    }
+}
+
+#[test]
 fn paths_that_try_to_get_past_the_fence_are_refused() {
     for (path, refused) in [
         ("/services/data/../oauth2/token", PathFault::DotSegment),
@@ -69,11 +83,7 @@ fn paths_that_try_to_get_past_the_fence_are_refused() {
         ("/services/data/%00", PathFault::Character),
         ("/services/data/%0d%0aHost:x", PathFault::Character),
         ("/services/data/\u{7f}", PathFault::Character),
-        ("/services/oauth2/token", PathFault::Credentials),
-        ("/services//oauth2//token", PathFault::Credentials),
-        ("/services/OAuth2/Token", PathFault::Credentials),
         ("/services/%6Fauth2/token", PathFault::Credentials),
-        ("//services/oauth2/revoke", PathFault::Credentials),
         ("/secur/frontdoor.jsp", PathFault::Credentials),
         ("/secur/%66rontdoor.jsp", PathFault::Credentials),
         ("/services/a360/token", PathFault::Credentials),
