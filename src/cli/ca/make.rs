@@ -1,12 +1,12 @@
-//! Making an authority that can vouch for this machine's own names only, and the one certificate that it ever issues.
+//! Making an authority that can vouch for no name but localhost, and the one certificate that it ever issues.
 //! Its private key lives as long as the call that makes both: nobody can have it issue another.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::{Duration, SystemTime};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CidrSubnet, DnType, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, Issuer,
-    KeyPair, KeyUsagePurpose, NameConstraints, SanType,
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, NameConstraints, SanType,
 };
 use zeroize::Zeroizing;
 
@@ -33,11 +33,8 @@ pub(super) fn make(now: SystemTime) -> Result<Made, rcgen::Error> {
     authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     authority.name_constraints = Some(NameConstraints {
-        permitted_subtrees: vec![
-            GeneralSubtree::DnsName("localhost".to_owned()),
-            GeneralSubtree::IpAddress(CidrSubnet::from_addr_prefix(Ipv4Addr::LOCALHOST.into(), 8)),
-            GeneralSubtree::IpAddress(CidrSubnet::from_addr_prefix(Ipv6Addr::LOCALHOST.into(), 128)),
-        ],
+        // Names only: BoringSSL, and so gRPC, refuses every chain with a constraint of addresses.
+        permitted_subtrees: vec![GeneralSubtree::DnsName("localhost".to_owned())],
         excluded_subtrees: Vec::new(),
     });
     let authority_key = KeyPair::generate()?;

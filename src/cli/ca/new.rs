@@ -15,9 +15,9 @@ use crate::cli::{Exit, Failure, Surroundings};
 
 /// Make a certificate for the proxy's port and an authority for clients to trust
 ///
-/// Clients that insist on https reach the proxy by TLS on the same port. The authority is good for localhost,
-/// 127.0.0.0/8 and ::1 only, and its private key is thrown away once the certificate is issued: trusting it lets nobody
-/// pose as another host. Prints what to put into the configuration, and the variables by which clients are told. Needs
+/// Clients that insist on https reach the proxy by TLS on the same port. The authority's private key is thrown
+/// away once the certificate is issued, and no name but localhost is good under it: trusting it lets nobody pose as
+/// another host. Prints what to put into the configuration, and the variables by which clients are told. Needs
 /// no configuration.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  orgpass ca new --dir tls\n  REQUESTS_CA_BUNDLE=tls/local-ca.pem python app.py\n\
