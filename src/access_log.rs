@@ -1,7 +1,9 @@
 //! The access log: one line a request. Workers format by hand into a buffer of their own; another thread writes the
 //! buffers out, so that a slow reader of the log never holds a request. Only words of this program, names checked by
-//! its parsers, and numbers go in; no path, no query, no header.
+//! its parsers, templates of paths, ids and numbers go in; no path as it came, no query, no header but Salesforce's id of the
+//! request.
 
+use std::fmt;
 use std::io::Write;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -178,6 +180,33 @@ impl Line<'_> {
                 self.out.push(b'"');
             }
         }
+    }
+
+    /// Something that is written as visible ASCII, without a quote or backslash.
+    pub fn plain(&mut self, key: Key, value: impl fmt::Display) {
+        self.key(key);
+        let quote: &[u8] = if self.format == Format::Json { b"\"" } else { b"" };
+        self.out.extend_from_slice(quote);
+        // Writing to memory does not fail.
+        let _ = write!(self.out, "{value}");
+        self.out.extend_from_slice(quote);
+    }
+
+    /// A path, by its segments, which are visible ASCII without quotes and backslashes.
+    pub fn path<'p>(&mut self, key: Key, segments: impl Iterator<Item = &'p str>) {
+        self.key(key);
+        let quote: &[u8] = if self.format == Format::Json { b"\"" } else { b"" };
+        self.out.extend_from_slice(quote);
+        let mut any = false;
+        for segment in segments {
+            self.out.push(b'/');
+            self.out.extend_from_slice(segment.as_bytes());
+            any = true;
+        }
+        if !any {
+            self.out.push(b'/');
+        }
+        self.out.extend_from_slice(quote);
     }
 
     /// A whole number.

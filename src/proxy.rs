@@ -109,13 +109,16 @@ impl From<ProxyError> for Refusal {
 impl Proxy {
     /// Answers one call: observe, and respond to whatever came of the rest.
     pub async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Response<Body> {
-        let mut seen = self.observer.begin(request.method());
+        let mut seen = self.observer.begin(request.method(), request.uri());
         let relayed = match request.version() {
             Version::HTTP_2 => Box::pin(self.relay_grpc(request, &mut seen)).await,
             _ => self.relay(request, &mut seen).await,
         };
         let (mut response, error) = match relayed {
-            Ok(response) => (response, None),
+            Ok(response) => {
+                seen.note_org_answer(response.headers());
+                (response, None)
+            }
             Err(Refusal { error, form }) => (respond::respond(&error, form).map(Body::own), Some(error.code())),
         };
         if error == Some(Code::ReplayNotPossible) {

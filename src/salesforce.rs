@@ -7,6 +7,7 @@ pub mod error_code;
 pub mod hosts;
 pub mod identity;
 pub mod limits;
+pub mod path_template;
 pub mod pubsub;
 pub mod scopes;
 pub mod soap;

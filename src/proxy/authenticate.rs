@@ -46,6 +46,7 @@ pub async fn authenticate(
     let mut session = proxy.tokens.current(slot, call.family).await?;
     for sends in 1..=MAX_SENDS {
         let sent = proxy.tokens.clock().now();
+        seen.set_generation(session.generation);
         let mut timer = Box::pin(tokio::time::sleep(Duration::ZERO));
         let answer = forward(&proxy.transport, proxy.worker, call, &session, body, &mut timer).await;
         seen.add_upstream(proxy.tokens.clock().now().saturating_duration_since(sent));

@@ -1,21 +1,23 @@
 //! Step 1, observe: names the call, and when the last byte of its response has left or the caller is gone, counts it,
 //! writes its line and gives its permit back.
 
+mod ids;
+
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use http::{HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use prometheus::{Histogram, IntCounter};
 
+use self::ids::{Ids, RequestId, org_request};
 use super::admit::Permit;
 use super::error::Code;
 use super::identify::Identity;
 use crate::access_log::{LogBuffer, key};
-use crate::connection::KeyRef;
+use crate::connection::{Generation, KeyRef};
 use crate::metrics::RequestMetrics;
-use crate::salesforce::ApiFamily;
+use crate::salesforce::{ApiFamily, path_template};
 
 /// What one worker counts and logs with. Metric handles are resolved once and kept.
 pub struct Observer {
@@ -90,7 +92,13 @@ pub struct Observation {
     id: RequestId,
     started: Instant,
     method: MethodLabel,
+    /// As it came; it shares the request's memory.
+    uri: Uri,
     family: Option<ApiFamily>,
+    /// Of the session that was sent last.
+    generation: Option<Generation>,
+    /// What the org calls the request.
+    org_request: Option<HeaderValue>,
     status: StatusCode,
     error: Option<Code>,
     replay: Option<Replay>,
@@ -120,14 +128,17 @@ impl Observer {
     }
 
     /// Begins to observe a call.
-    pub fn begin(self: &std::sync::Arc<Self>, method: &Method) -> Box<Observation> {
+    pub fn begin(self: &std::sync::Arc<Self>, method: &Method, uri: &Uri) -> Box<Observation> {
         self.metrics.in_flight.inc();
         Box::new(Observation {
             id: self.ids.next(),
             observer: std::sync::Arc::clone(self),
             started: Instant::now(),
             method: MethodLabel::of(method),
+            uri: uri.clone(),
             family: None,
+            generation: None,
+            org_request: None,
             status: StatusCode::OK,
             error: None,
             replay: None,
@@ -154,7 +165,7 @@ impl Observer {
 impl Observation {
     /// The call's name in the log, as a header value.
     pub fn id(&self) -> HeaderValue {
-        HeaderValue::from_bytes(&self.id.0).expect("hex digits are a header value")
+        HeaderValue::from_str(self.id.as_str()).expect("hex digits are a header value")
     }
 
     /// The API family, once it is known.
@@ -191,6 +202,16 @@ impl Observation {
     /// Adds time that the org took to begin an answer.
     pub fn add_upstream(&mut self, took: Duration) {
         self.upstream += took;
+    }
+
+    /// The call is sent with a session of this generation.
+    pub fn set_generation(&mut self, generation: Generation) {
+        self.generation = Some(generation);
+    }
+
+    /// The org has answered with these headers.
+    pub fn note_org_answer(&mut self, headers: &HeaderMap) {
+        self.org_request = org_request(headers);
     }
 
     /// The answer's head is decided.
@@ -241,6 +262,7 @@ impl Observation {
         }
         line.text(key!("api"), family_label(self.family));
         line.text(key!("method"), self.method.as_str());
+        line.path(key!("path"), path_template::segments(self.uri.path()));
         line.number(key!("status"), u64::from(self.status.as_u16()));
         line.text(key!("outcome"), outcome.as_str());
         if let Some(error) = self.error {
@@ -248,6 +270,12 @@ impl Observation {
         }
         if let Some(replay) = self.replay {
             line.text(key!("replay"), replay.as_str());
+        }
+        if let Some(generation) = self.generation {
+            line.plain(key!("generation"), generation);
+        }
+        if let Some(id) = self.org_request.as_ref().and_then(|id| id.to_str().ok()) {
+            line.text(key!("org_request"), id);
         }
         line.number(key!("bytes"), self.sent);
         line.millis(key!("ms"), took);
@@ -323,32 +351,5 @@ impl MethodLabel {
             Self::Delete => "DELETE",
             Self::Other => "other",
         }
-    }
-}
-
-/// Names calls: random where a worker starts, then counted.
-struct Ids(AtomicU64);
-
-struct RequestId([u8; 16]);
-
-impl Ids {
-    fn new() -> Self {
-        Self(AtomicU64::new(getrandom::u64().expect("the operating system's random source works")))
-    }
-
-    fn next(&self) -> RequestId {
-        let number = self.0.fetch_add(1, Ordering::Relaxed);
-        let mut hex = [0; 16];
-        for (at, digit) in hex.iter_mut().enumerate() {
-            let nibble = (number >> (60 - 4 * at)) & 0xf;
-            *digit = b"0123456789abcdef"[usize::try_from(nibble).expect("four bits")];
-        }
-        RequestId(hex)
-    }
-}
-
-impl RequestId {
-    fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.0).expect("hex digits are text")
     }
 }

@@ -34,6 +34,7 @@ pub(super) async fn authenticate(
     let mut session = proxy.tokens.current(slot, ApiFamily::PubSub).await?;
     for sends in 1..=MAX_SENDS {
         let sent = proxy.tokens.clock().now();
+        seen.set_generation(session.generation);
         let answer = timeout(ApiFamily::PubSub.row().first_byte_timeout, send(proxy, call, &session, body)).await;
         seen.add_upstream(proxy.tokens.clock().now().saturating_duration_since(sent));
         let answer = answer.unwrap_or(Err(ProxyError::UpstreamTimeout))?;

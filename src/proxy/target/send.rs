@@ -49,6 +49,7 @@ pub async fn send(
         });
         sends += 1;
         let sent = proxy.tokens.clock().now();
+        seen.set_generation(session.generation);
         let mut timer = Box::pin(tokio::time::sleep(Duration::ZERO));
         let answer = forward(&proxy.transport, proxy.worker, call, &session, body, &mut timer).await;
         seen.add_upstream(proxy.tokens.clock().now().saturating_duration_since(sent));

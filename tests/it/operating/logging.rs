@@ -44,13 +44,19 @@ async fn each_call_is_one_line_of_json_that_says_how_it_ended() {
 
     let reply = call(LIMITS).send().await;
     let line = last_json(&world, 1).await;
-    let common =
-        ["api", "bytes", "event", "id", "method", "ms", "outcome", "status", "tenant", "time", "upstream_ms", "user"];
-    assert_eq!(keys(&line), common);
+    let common = [
+        ["api", "bytes", "event", "generation", "id", "method", "ms", "org_request"],
+        ["outcome", "path", "status", "tenant", "time", "upstream_ms", "user", ""],
+    ];
+    assert_eq!(keys(&line), common.concat().into_iter().filter(|key| !key.is_empty()).collect::<Vec<_>>());
     assert_eq!((&line["event"], &line["tenant"], &line["user"]), (&"request".into(), &"acme".into(), &"u-17".into()));
     assert_eq!((&line["api"], &line["method"], &line["status"]), (&"rest".into(), &"GET".into(), &200.into()));
     assert_eq!(line["outcome"], "relayed");
     assert_eq!(line["id"].as_str(), reply.header("orgpass-request-id"));
+    assert_eq!(line["org_request"].as_str(), reply.header("x-sfdc-request-id"));
+    assert_eq!(line["path"], "/services/data/v67.0/limits");
+    let shown = async || world.orgpass().engine().management.show(&ana.key).await.unwrap().line.generation;
+    assert_eq!(line["generation"], shown().await);
     assert_eq!(line["bytes"], reply.body.len());
     assert!(line["ms"].as_f64().unwrap() >= line["upstream_ms"].as_f64().unwrap());
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64();
@@ -60,11 +66,13 @@ async fn each_call_is_one_line_of_json_that_says_how_it_ended() {
     call(LIMITS).send().await;
     let line = last_json(&world, 2).await;
     assert_eq!((&line["outcome"], &line["replay"]), (&"replayed".into(), &"done".into()));
+    assert_eq!(line["generation"], shown().await, "the one that was sent last");
 
     call("/services/oauth2/token").send().await;
     let line = last_json(&world, 3).await;
     assert_eq!((&line["outcome"], &line["error"]), (&"refused".into(), &"path_refused".into()));
     assert_eq!((&line["api"], &line["status"]), (&"none".into(), &403.into()));
+    assert_eq!((&line["path"], line.get("generation")), (&"/services/oauth2/token".into(), None));
     assert_eq!(line.get("tenant"), None, "who calls is asked only on a path that is relayed");
 
     world.sim.fault(Fault::on_path(LIMITS, Effect::TruncatedBody));
@@ -94,17 +102,25 @@ async fn the_log_may_be_text_of_pairs() {
     let config = "[log]\nformat = \"text\"".to_owned();
     let world = World::with(Options { config, ..Options::default() }).await;
     world.connect("acme", None).await;
-    let reply = world.caller().get(&format!("{LIMITS}?secret=query")).tenant("acme").send().await;
+    let record = "/services/data/v67.0/sobjects/Contact/Email/jane@example.com";
+    let reply = world.caller().get(&format!("{record}?secret=query")).tenant("acme").send().await;
     let line = lines(&world, 1).await.remove(0);
     let pairs: Vec<(&str, &str)> = line.split(' ').map(|pair| pair.split_once('=').expect("a pair")).collect();
     let keys: Vec<&str> = pairs.iter().map(|(key, _)| *key).collect();
     assert_eq!(
         keys,
-        ["event", "time", "id", "tenant", "api", "method", "status", "outcome", "bytes", "ms", "upstream_ms"]
+        [
+            &["event", "time", "id", "tenant", "api", "method", "path", "status", "outcome"][..],
+            &["generation", "org_request", "bytes", "ms", "upstream_ms"]
+        ]
+        .concat()
     );
     let id = reply.header("orgpass-request-id").unwrap();
-    assert!(line.contains(&format!(" id={id} tenant=acme api=rest method=GET status=200 outcome=relayed ")), "{line}");
-    assert!(!line.contains("query"), "no path and no query");
+    let path = "/services/data/v67.0/sobjects/Contact/{id}/{id}";
+    let status = reply.status.as_u16();
+    let middle = format!(" id={id} tenant=acme api=rest method=GET path={path} status={status} outcome=relayed ");
+    assert!(line.contains(&middle), "{line}");
+    assert!(!line.contains("query") && !line.contains("jane"), "no query, and nothing of a record: {line}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -26,6 +26,7 @@ use url::form_urlencoded;
 use crate::answer::Answer;
 use crate::call::{Call, Presented};
 use crate::dead_session::{ApiFamily, rest_error};
+use crate::ids;
 use crate::state::sessions::{Admission, Identity};
 use crate::stop::Stop;
 use crate::upload::{BUFFERED, Upload};
@@ -56,7 +57,8 @@ pub(crate) async fn answer(call: &Call, org_id: &str, upload: Upload) -> Result<
         Err(Stop::Answer(answer)) => *answer,
         Err(Stop::Cut) => return Err(Stop::Cut),
     };
-    Ok(answer.with(HeaderName::from_static("sforce-limit-info"), &limit_info))
+    let answer = answer.with(HeaderName::from_static("sforce-limit-info"), &limit_info);
+    Ok(answer.with(HeaderName::from_static("x-sfdc-request-id"), &ids::uuid().replace('-', "")))
 }
 
 /// Whose session the request brings, or the refusal. An admitted request counts against the org's quota.
