@@ -8,7 +8,8 @@ use super::operator::Operator;
 use super::output::{json_line, time};
 use super::{Exit, Failure, Surroundings};
 use crate::config::Config;
-use crate::management::{EventLine, StateLine};
+use crate::management::{EventLine, Refusal, StateLine};
+use crate::store::StoreUrl;
 
 /// Between two looks of --follow.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -36,17 +37,22 @@ impl EventsArguments {
     pub(super) fn run(self, config: &Config, around: &mut Surroundings<'_>) -> Result<Exit, Failure> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
-            let mut operator = Operator::reach(config).await?;
+            let mut operator = Some(Operator::reach(config).await?);
             let mut after = self.after;
             loop {
-                let events = match operator.events(after.clone(), PAGE).await {
-                    Ok(events) => events,
-                    // The store, or the process that has it open, may come back.
-                    Err(refusal) if self.follow && refusal.is_passing() => {
+                let Some(reached) = &mut operator else {
+                    operator = Operator::reach(config).await.ok();
+                    if operator.is_none() {
                         tokio::time::sleep(LOOK_AGAIN).await;
-                        if let Ok(again) = Operator::reach(config).await {
-                            operator = again;
-                        }
+                    }
+                    continue;
+                };
+                let events = match reached.events(after.clone(), PAGE).await {
+                    Ok(events) => events,
+                    // The store, or the process that has it open, may come back; asking again does no harm.
+                    Err(refusal) if self.follow && (refusal.is_passing() || is_cut_off(reached, &refusal)) => {
+                        operator = None;
+                        tokio::time::sleep(LOOK_AGAIN).await;
                         continue;
                     }
                     Err(refusal) => return Err(refusal.into()),
@@ -60,12 +66,23 @@ impl EventsArguments {
                 }
                 match events.last() {
                     Some(last) => after = Some(last.id.clone()),
-                    None if self.follow => tokio::time::sleep(LOOK_AGAIN).await,
+                    None if self.follow => {
+                        // Nobody else can open the file while it is open here.
+                        if matches!((&reached, &config.store.url), (Operator::Direct(_), StoreUrl::File(_))) {
+                            operator = None;
+                        }
+                        tokio::time::sleep(LOOK_AGAIN).await;
+                    }
                     None => return Ok(Exit::Success),
                 }
             }
         })
     }
+}
+
+/// Whether the running `serve` went away over the question.
+fn is_cut_off(operator: &Operator, refusal: &Refusal) -> bool {
+    matches!((operator, refusal), (Operator::Running(_), Refusal::Failed { .. }))
 }
 
 fn line(event: &EventLine) -> String {

@@ -1,6 +1,7 @@
 //! The program itself, as an operator runs it: exit codes, the command line beside a running `serve`, and signals.
 
 mod doctor;
+mod following;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -141,6 +142,10 @@ impl Serve {
         })
         .await;
         status.unwrap()
+    }
+
+    fn is_running(&mut self) -> bool {
+        self.0.try_wait().unwrap().is_none()
     }
 
     fn printed(&mut self) -> String {
