@@ -3,7 +3,7 @@
 mod apps;
 mod people;
 
-use http::Method;
+use http::{Method, StatusCode};
 use http_body_util::{BodyExt, Full};
 use orgpass::connection::ConnectionKey;
 use serde_json::{Value, json};
@@ -129,6 +129,34 @@ async fn what_is_wrong_is_said_field_by_field() {
     assert_eq!(send(&world, Method::PUT, "/v1/tenants/acme/connection", &long).await.status, 413);
     let doubled = json!({ "tenant": "globex", "refresh_token": "x" });
     assert_eq!(send(&world, Method::PUT, "/v1/tenants/acme/connection", &doubled).await.status, 422);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn head_asks_as_get_does_and_options_open_nothing_to_other_sites() {
+    let world = world().await;
+    world.connect("acme", None).await;
+    for path in ["/v1/tenants/acme/connection", "/v1/connections", "/openapi.json", "/", "/connect.js"] {
+        let (got, head) = (ask(&world, Method::GET, path).await, ask(&world, Method::HEAD, path).await);
+        assert_eq!((got.status, head.status), (StatusCode::OK, StatusCode::OK), "{path}");
+        assert!(!got.body.is_empty() && head.body.is_empty(), "{path}");
+        assert_eq!(got.header("content-type"), head.header("content-type"), "{path}");
+    }
+    let nobody = world.hub().call(Method::HEAD, "/v1/connections").send().await;
+    assert_eq!((nobody.status.as_u16(), nobody.body.len()), (401, 0));
+    assert_eq!(ask(&world, Method::HEAD, "/v1/tenants/globex/connection").await.status, 404);
+    // What only a POST may do, a HEAD does not do either.
+    assert_eq!(ask(&world, Method::HEAD, "/v1/tenants/acme/connection/refresh").await.status, 405);
+    assert_eq!(world.sim.exchanges(), 0);
+
+    for path in ["/v1/tenants/acme/connection", "/v1/connections", "/login", "/oauth/callback", "/"] {
+        let preflight = call(&world, Method::OPTIONS, path)
+            .header("origin", "https://elsewhere.example")
+            .header("access-control-request-method", "DELETE")
+            .send()
+            .await;
+        assert_eq!(preflight.status, 405, "{path}");
+        assert_eq!(preflight.header("access-control-allow-origin"), None, "{path}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

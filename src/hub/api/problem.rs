@@ -1,11 +1,14 @@
 //! Errors of the API: problem details (RFC 9457).
 
+mod kind;
+
 use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use utoipa::{IntoResponses, ToSchema};
 
+use self::kind::Kind;
 use crate::management::Refusal;
 
 /// What went wrong.
@@ -83,11 +86,11 @@ pub(super) enum Problems {
 }
 
 impl Problem {
-    fn new(status: StatusCode, kind: &str, title: &'static str, detail: impl Into<String>) -> Self {
+    fn new(kind: Kind, detail: impl Into<String>) -> Self {
         Self {
-            kind: format!("urn:orgpass:problem:{kind}"),
-            title,
-            status: status.as_u16(),
+            kind: format!("urn:orgpass:problem:{}", kind.as_str()),
+            title: kind.title(),
+            status: kind.status().as_u16(),
             detail: detail.into(),
             errors: Vec::new(),
             cause: None,
@@ -96,89 +99,83 @@ impl Problem {
 
     /// What was sent cannot be read.
     pub(super) fn unreadable(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "unreadable", "The request cannot be read", detail)
+        Self::new(Kind::Unreadable, detail)
     }
 
     /// A body that is too long.
     pub(super) fn too_large() -> Self {
         let detail = "The body must be at most 64 KiB.";
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is too large", detail)
+        Self::new(Kind::TooLarge, detail)
     }
 
     /// One field is wrong.
     pub(super) fn field(field: &str, detail: impl Into<String>) -> Self {
         let fault = FieldFault { field: field.to_owned(), detail: detail.into() };
         let detail = format!("{} {}", fault.field, fault.detail);
-        let problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "input", "What was sent is wrong", detail);
+        let problem = Self::new(Kind::Input, detail);
         Self { errors: vec![fault], ..problem }
     }
 
     /// No token, or an unknown one.
     pub(super) fn unauthorized(detail: &str) -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "An API token is needed", detail)
+        Self::new(Kind::Unauthorized, detail)
     }
 
     /// Another tenant's.
     pub(super) fn forbidden() -> Self {
         let detail = "The token is not for this tenant; hub.api_tokens_file says which it is for.";
-        Self::new(StatusCode::FORBIDDEN, "forbidden", "The token does not allow this", detail)
+        Self::new(Kind::Forbidden, detail)
     }
 
     pub(super) fn no_such_route() -> Self {
         let detail = "There is no such address; /openapi.json describes those there are.";
-        Self::new(StatusCode::NOT_FOUND, "no-such-route", "There is nothing here", detail)
+        Self::new(Kind::NoSuchRoute, detail)
     }
 
     pub(super) fn still_at_work() -> Self {
         let detail =
             "It goes on without you; GET /v1/audit says what came of it, and the same call again does what is left.";
-        Self::new(StatusCode::GATEWAY_TIMEOUT, "still-at-work", "It takes longer than a minute", detail)
+        Self::new(Kind::StillAtWork, detail)
     }
 
     pub(super) fn wrong_method() -> Self {
         let detail = "The address does not have this method; /openapi.json describes those there are.";
-        Self::new(StatusCode::METHOD_NOT_ALLOWED, "wrong-method", "There is no such method here", detail)
+        Self::new(Kind::WrongMethod, detail)
     }
 }
 
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         let detail = refusal.to_string();
-        let of = |status, kind, title| Self::new(status, kind, title, detail.clone());
+        let of = |kind| Self::new(kind, detail.clone());
         match refusal {
             Refusal::Input(faults) => {
-                let problem = of(StatusCode::UNPROCESSABLE_ENTITY, "input", "What was sent is wrong");
+                let problem = of(Kind::Input);
                 let fault = |fault: &crate::management::InputFault| FieldFault {
                     field: fault.key.clone(),
                     detail: fault.why.clone(),
                 };
                 Self { errors: faults.iter().map(fault).collect(), ..problem }
             }
-            Refusal::NotConnected => of(StatusCode::NOT_FOUND, "not-connected", "There is no such connection"),
-            Refusal::NoApp => of(StatusCode::NOT_FOUND, "no-app", "The tenant has no app of its own"),
-            Refusal::AppInUse(_) => of(StatusCode::CONFLICT, "app-in-use", "Connections use the app"),
-            Refusal::Conflict(_) => of(StatusCode::CONFLICT, "conflict", "Another authorization is there"),
-            Refusal::TokenHeld(_) => of(StatusCode::CONFLICT, "token-held", "Another connection has this token"),
-            Refusal::TokenSpent => of(StatusCode::CONFLICT, "token-spent", "The refresh token is spent"),
-            Refusal::AnotherOrg { .. } => of(StatusCode::CONFLICT, "another-org", "That is another org"),
-            Refusal::AnotherUser => of(StatusCode::CONFLICT, "another-user", "That is another user"),
-            Refusal::InstallationNeeded => {
-                of(StatusCode::CONFLICT, "installation-needed", "The tenant is not connected")
-            }
-            Refusal::Busy => of(StatusCode::CONFLICT, "busy", "The connection is busy"),
+            Refusal::NotConnected => of(Kind::NotConnected),
+            Refusal::NoApp => of(Kind::NoApp),
+            Refusal::AppInUse(_) => of(Kind::AppInUse),
+            Refusal::Conflict(_) => of(Kind::Conflict),
+            Refusal::TokenHeld(_) => of(Kind::TokenHeld),
+            Refusal::TokenSpent => of(Kind::TokenSpent),
+            Refusal::AnotherOrg { .. } => of(Kind::AnotherOrg),
+            Refusal::AnotherUser => of(Kind::AnotherUser),
+            Refusal::InstallationNeeded => of(Kind::InstallationNeeded),
+            Refusal::Busy => of(Kind::Busy),
             Refusal::Refused(cause) => {
-                let problem = of(StatusCode::UNPROCESSABLE_ENTITY, "refused", "The connection is refused");
+                let problem = of(Kind::Refused);
                 Self { cause: Some(cause.as_str()), ..problem }
             }
-            Refusal::RateLimited => of(StatusCode::TOO_MANY_REQUESTS, "rate-limited", "Salesforce limits logins"),
-            Refusal::Unavailable { .. } => {
-                of(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Something that is needed does not answer")
-            }
-            Refusal::NotRevoked { .. } => of(StatusCode::BAD_GATEWAY, "not-revoked", "It could not be revoked"),
-            Refusal::Record { .. } => of(StatusCode::INTERNAL_SERVER_ERROR, "record", "The record cannot be used"),
-            Refusal::NoGrantKeys | Refusal::NoHub | Refusal::Failed { .. } => {
-                of(StatusCode::INTERNAL_SERVER_ERROR, "failed", "It could not be done")
-            }
+            Refusal::RateLimited => of(Kind::RateLimited),
+            Refusal::Unavailable { .. } => of(Kind::Unavailable),
+            Refusal::NotRevoked { .. } => of(Kind::NotRevoked),
+            Refusal::Record { .. } => of(Kind::Record),
+            Refusal::NoGrantKeys | Refusal::NoHub | Refusal::Failed { .. } => of(Kind::Failed),
         }
     }
 }
