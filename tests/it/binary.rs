@@ -2,6 +2,8 @@
 
 mod doctor;
 mod following;
+mod footprint;
+mod stopping;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
