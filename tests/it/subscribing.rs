@@ -2,8 +2,6 @@
 
 mod grpc;
 
-use std::time::Duration;
-
 use http_body_util::BodyExt;
 use salesforce_sim::eventbus::{
     ConsumerEvent, FetchRequest, FetchResponse, ProducerEvent, PublishRequest, PublishResponse, ReplayPreset,
@@ -355,14 +353,13 @@ async fn a_subscription_survives_ten_dead_sessions_and_a_restart_without_losing_
 #[tokio::test(flavor = "multi_thread")]
 async fn a_caller_that_goes_away_frees_the_call() {
     let world = World::start().await;
-    let acme = world.connect_with_orders("acme").await;
-    world.sim.keep_alive_after(Duration::from_secs(270));
+    let _acme = world.connect_with_orders("acme").await;
     let client = world.client().await.tenant("acme");
     let stream = client.open("Subscribe", &from(ReplayPreset::Latest, &[], 9)).await.unwrap();
     world.until_metric("orgpass_requests_in_flight", 1.0).await;
-    drop(stream);
+    client.hang_up();
     world.until_metric("orgpass_requests_in_flight", 0.0).await;
     let gone = "orgpass_requests_total{api=\"pubsub\",method=\"POST\",outcome=\"caller_gone\",status=\"200\"}";
     world.until_metric(gone, 1.0).await;
-    drop(acme);
+    drop(stream);
 }

@@ -11,9 +11,10 @@ use hyper::body::{Body, Frame, Incoming};
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use salesforce_sim::eventbus::{Message, SERVICE};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
 
 use crate::encrypting::Authority;
 use crate::world::Seen;
@@ -22,6 +23,7 @@ use crate::world::Seen;
 #[derive(Clone)]
 pub struct Client {
     connection: SendRequest<Requests>,
+    wire: AbortHandle,
     authority: String,
     metadata: Vec<(String, String)>,
     seen: Seen,
@@ -70,16 +72,24 @@ impl Client {
         Self::on(stream, address, seen).await
     }
 
-    async fn on<S>(stream: S, address: SocketAddr, seen: &Seen) -> Self
+    async fn on<S>(mut stream: S, address: SocketAddr, seen: &Seen) -> Self
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
+        // A wire of its own, which can be cut: the connection itself lives as long as one of its calls.
+        let (near, mut far) = tokio::io::duplex(16 * 1024);
+        let wire = tokio::spawn(async move { copy_bidirectional(&mut far, &mut stream).await }).abort_handle();
         // So that what one call has not read keeps no other waiting here.
         let mut client = http2::Builder::new(TokioExecutor::new());
         client.initial_stream_window_size(64 * 1024).initial_connection_window_size((1 << 31) - 1);
-        let (connection, driver) = client.handshake(TokioIo::new(stream)).await.unwrap();
+        let (connection, driver) = client.handshake(TokioIo::new(near)).await.unwrap();
         tokio::spawn(driver);
-        Self { connection, authority: address.to_string(), metadata: Vec::new(), seen: seen.clone() }
+        Self { connection, wire, authority: address.to_string(), metadata: Vec::new(), seen: seen.clone() }
+    }
+
+    /// Ends the connection in the middle of whatever it carries.
+    pub fn hang_up(self) {
+        self.wire.abort();
     }
 
     /// The same connection with more metadata.
