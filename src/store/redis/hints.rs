@@ -63,21 +63,25 @@ impl RedisStore {
             names.iter().map(status).map(|key| (key.clone(), redis::cmd("GET").arg(key).take())).collect();
         let rows: Vec<Raw> = self.link.queries(&reads).await?;
         for (name, row) in names.iter().zip(&rows) {
-            let keys = Keys { tag: name.clone() };
-            match (row, ConnectionKey::decode(name)) {
-                (Some(row), Some(key)) => {
-                    if let Ok(row) = StoredHead::parse(&key, row) {
-                        self.tell_owed_by(&keys, &row).await?;
-                    }
-                }
-                (Some(_), None) => {}
-                (None, _) => {
-                    self.tell_owed_beside(&keys, self.owed_beside(&keys).await?.as_deref()).await?;
-                    self.unlist(&keys).await?;
-                }
+            if let Err(error) = self.tidy_up(name, row.as_deref()).await {
+                // The listing is right without it.
+                tracing::debug!(%error, "what a connection owes is told later");
             }
         }
         Ok(listing::page(names.into_iter().zip(rows).collect(), range.limit))
+    }
+
+    /// Tells what a connection owes whose row was just read, and takes one that is gone out of the index.
+    async fn tidy_up(&self, name: &str, row: Option<&[u8]>) -> Result<(), StoreError> {
+        let keys = Keys { tag: name.to_owned() };
+        let Some(row) = row else {
+            self.tell_owed_beside(&keys, self.owed_beside(&keys).await?.as_deref()).await?;
+            return self.unlist(&keys).await;
+        };
+        match ConnectionKey::decode(name).map(|key| StoredHead::parse(&key, row)) {
+            Some(Ok(row)) => self.tell_owed_by(&keys, &row).await,
+            _ => Ok(()),
+        }
     }
 
     /// The connection that a fingerprint leads to, once its record has confirmed it.
