@@ -10,7 +10,7 @@ export const orgs = told.orgs;
 /** All sessions of the tenant's org end, as Salesforce ends them: without a word. */
 export const sessionDies = (tenant = 'acme') => control('expire', { org_id: orgs[tenant] });
 
-async function control(name, body) {
+export async function control(name, body) {
   const answer = await fetch(told.control + name, { method: 'POST', body: JSON.stringify(body) });
   if (!answer.ok) throw new Error(`${name}: ${answer.status} ${await answer.text()}`);
 }
@@ -32,7 +32,7 @@ export async function isRefused(situation, attempt) {
   try {
     shown = { returned: JSON.stringify(await attempt()) ?? 'undefined' };
   } catch (error) {
-    shown = { raised: error.name, text: `${error.errorCode ?? error.code ?? ''} ${error.message}` };
+    shown = { raised: error.name, text: `${error.errorCode ?? error.code ?? ''} ${error.message} ${error.cause?.message ?? ''}` };
   }
   console.log(JSON.stringify({ situation, seconds: (performance.now() - began) / 1000, ...shown }));
 }

@@ -9,6 +9,7 @@ mod jsforce;
 mod jsforce_node;
 mod mcp_server_salesforce;
 mod parts;
+mod pubsub_api_client;
 mod salesforce_bulk;
 mod salesforce_cli;
 mod salesforce_core;
@@ -42,7 +43,7 @@ pub struct Client {
     script: &'static str,
     /// The variable that tells it whom to trust, if it speaks TLS.
     trusts_by: Option<&'static str>,
-    /// What else its documentation has one set, with `{ORGPASS_URL}` for where Orgpass is.
+    /// What else its documentation has one set, with `{ORGPASS_URL}` or `{ORGPASS_ADDRESS}` for where Orgpass is.
     environment: &'static [(&'static str, &'static str)],
 }
 

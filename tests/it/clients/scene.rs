@@ -117,9 +117,10 @@ impl Stage {
             "tokens": tokens.iter().map(|(name, token)| ((*name).to_owned(), json!(token))).collect::<Map<_, _>>(),
         });
         command.env("HOME", home.path()).env("TEST_WORLD", told.to_string());
-        let url = format!("http://{}", self.world.orgpass().proxy_address().unwrap());
+        let address = self.world.orgpass().proxy_address().unwrap().to_string();
+        let url = format!("http://{address}");
         for (name, value) in self.client.environment {
-            command.env(name, value.replace("{ORGPASS_URL}", &url));
+            command.env(name, value.replace("{ORGPASS_URL}", &url).replace("{ORGPASS_ADDRESS}", &address));
         }
         command.env("ORGPASS_URL", url);
         command.env("ORGPASS_TOKEN", &tokens[0].1);
