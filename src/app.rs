@@ -22,6 +22,7 @@ use crate::proxy::admit::Admission;
 use crate::proxy::guard::ListenerKind;
 use crate::proxy::observe::Observer;
 use crate::proxy::replay_body::ReplayMemory;
+use crate::proxy::streaming::Clients;
 use crate::proxy::target::Targets;
 use crate::proxy::{Listen, Proxy};
 use crate::server::{self, Listener, Tls, TlsFault};
@@ -253,6 +254,7 @@ fn start_workers(
     let admission = Arc::new(Admission::new(settings.max_in_flight));
     let memory = usize::try_from(settings.replay.memory_total).unwrap_or(usize::MAX);
     let replay_memory = Arc::new(ReplayMemory::new(memory, requests.replay_buffer_bytes.clone()));
+    let clients = Arc::new(Clients::default());
     let tls = settings.tls.clone().map(Tls::load).transpose()?.map(Arc::new);
     let targets = Arc::new(Targets::new(&config.targets, &engine.transport));
     let listener_kind = match settings.listen {
@@ -270,6 +272,7 @@ fn start_workers(
                 observer: Arc::new(Observer::new(requests, log.map(AccessLog::buffer))),
                 admission: Arc::clone(&admission),
                 replay_memory: Arc::clone(&replay_memory),
+                clients: Arc::clone(&clients),
                 stopping: stopping.clone(),
                 listener: listener_kind,
                 worker,

@@ -35,6 +35,7 @@ pub mod sanitize;
 mod settings;
 mod soap;
 mod spill;
+pub mod streaming;
 pub mod target;
 
 use std::sync::Arc;
@@ -81,6 +82,8 @@ pub struct Proxy {
     pub admission: Arc<Admission>,
     /// Bounds the recorded bodies of all workers.
     pub replay_memory: Arc<ReplayMemory>,
+    /// Clients of the streaming API, of all workers.
+    pub clients: Arc<streaming::Clients>,
     /// Hears when the process is to stop.
     pub stopping: Stopping,
     /// How callers come in.
@@ -138,8 +141,11 @@ impl Proxy {
             .map_err(|error| Refusal { error, form: ReplyForm::of(target.map(Target::family), &head.headers) })?;
         let (family, envelope, body) = match resource {
             Resource::Relayed(ApiFamily::PubSub) => return Err(ProxyError::from(PathFault::NeedsHttp2).into()),
-            Resource::Relayed(family) => (family, None, Source::Caller(body)),
             // Boxed, so that other calls do not carry the state of these about.
+            Resource::Relayed(ApiFamily::Streaming) => {
+                return Box::pin(streaming::relay(self, head, body, permit, seen)).await;
+            }
+            Resource::Relayed(family) => (family, None, Source::Caller(body)),
             Resource::Soap(api) => match Box::pin(self.open(&api, &mut head, body, seen)).await? {
                 Opened::Relayed(envelope, rest) => (ApiFamily::Soap, Some(Box::new(envelope)), rest),
                 Opened::Answered(response) => return Ok(response),

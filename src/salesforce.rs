@@ -3,6 +3,7 @@
 //! here knows of the proxy.
 
 pub mod api_families;
+pub mod bayeux;
 pub mod error_code;
 pub mod hosts;
 pub mod identity;

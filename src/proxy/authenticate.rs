@@ -69,6 +69,9 @@ pub async fn authenticate(
             seen.set_replay(Replay::NoToken);
             ProxyError::from(error)
         })?;
+        if let Some(answer) = call.batch.as_ref().and_then(|batch| batch.answer_after_dead_session()) {
+            return Ok(answer);
+        }
     }
     Err(ProxyError::ReplayNotPossible)
 }
@@ -85,22 +88,27 @@ pub(super) async fn inspect(
 ) -> Result<Answered, ProxyError> {
     let (mut head, mut rest) = answer.into_parts();
     let token = call.data_cloud().map_or(session.token(), DataCloudSession::token).expose().as_bytes();
-    let mut peeked = None;
+    let (mut peeked, mut shows_acceptance) = (None, shows_acceptance(head.status));
     if call.family.peeks_at(head.status.as_u16()) {
         // Without a body nothing tells a dead session from another refusal; that the next is refused too, tells.
         if call.is_head() && head.status == StatusCode::UNAUTHORIZED {
             return Ok(Answered::Dead(None));
         }
-        let seen = peek(&head.headers, &mut rest).await?;
+        let seen = peek(call.family, &head.headers, &mut rest).await?;
         if let Verdict::Dead { code } = judge(call.family, head.status.as_u16(), &head.headers, &seen) {
             return Ok(Answered::Dead(Some(code)));
         }
         if sanitize::contains_token(&seen.plain, token) {
             return Err(ProxyError::ResponseWithheld);
         }
+        if let Some(batch) = &call.batch {
+            let (host, is_secret) =
+                (call.instance(session).host(), |text: &[u8]| sanitize::contains_token(text, token));
+            shows_acceptance &= batch.learn(host, &head.headers, &seen.plain, is_secret);
+        }
         peeked = Some(seen.raw).filter(|raw: &Bytes| !raw.is_empty());
     }
-    if shows_acceptance(head.status) {
+    if shows_acceptance {
         call.note_accepted(&proxy.tokens, slot, session);
     }
     body.forget();

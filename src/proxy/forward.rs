@@ -3,13 +3,14 @@
 use std::pin::Pin;
 use std::time::Duration;
 
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, COOKIE, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri, Version};
 use tokio::time::{Instant, Sleep};
 
 use super::error::ProxyError;
 use super::replay_body::ReplayBody;
 use super::soap::Envelope;
+use super::streaming::Batch;
 use super::target::Away;
 use crate::salesforce::{ApiFamily, TokenPlace};
 use crate::token::Session;
@@ -30,6 +31,8 @@ pub struct Outgoing {
     envelope: Option<Box<Envelope>>,
     /// The proxy's own URL, if the org's is to be replaced by it in the answer.
     pub own_url: Option<String>,
+    /// The messages of a call of the streaming API.
+    pub(super) batch: Option<Box<Batch>>,
     /// The host that it goes to in place of the org's own, if it is for one.
     pub(super) away: Option<Away>,
 }
@@ -118,7 +121,7 @@ impl Outgoing {
         if let Some(name) = token_header(family) {
             headers.insert(name, HeaderValue::from_static(""));
         }
-        Self { method, uri, headers, family, envelope, own_url, away: None }
+        Self { method, uri, headers, family, envelope, own_url, batch: None, away: None }
     }
 
     /// The headers that go on, without host and token.
@@ -130,7 +133,8 @@ impl Outgoing {
         let opening = self.envelope.as_ref().map(|envelope| envelope.opened_with(session));
         let length =
             self.envelope.as_ref().zip(opening.as_ref()).and_then(|(envelope, opening)| envelope.length(opening));
-        let mut request = Request::new(body.send(opening));
+        let whole = self.batch.as_ref().map(|batch| batch.bytes());
+        let mut request = Request::new(body.send(opening.or(whole)));
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = self.uri.clone();
         *request.version_mut() = Version::HTTP_11;
@@ -138,7 +142,11 @@ impl Outgoing {
         let copy = self.headers.clone();
         *request.headers_mut() = std::mem::replace(&mut self.headers, copy);
         let headers = request.headers_mut();
-        headers.insert(HOST, self.instance(session).host().clone());
+        let host = self.instance(session).host();
+        headers.insert(HOST, host.clone());
+        if let Some(cookies) = self.batch.as_ref().and_then(|batch| batch.cookies(host)) {
+            headers.insert(COOKIE, cookies);
+        }
         match self.family.row().token_place {
             TokenPlace::Authorization => drop(headers.insert(AUTHORIZATION, self.authorization(session).clone())),
             TokenPlace::XSfdcSession => drop(headers.insert(X_SFDC_SESSION, session.bare.clone())),

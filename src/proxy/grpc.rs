@@ -37,10 +37,11 @@ impl Proxy {
         let (mut head, body) = request.into_parts();
         // What speaks gRPC reads errors of gRPC only.
         let form = if is_grpc(&head.headers) { ReplyForm::Grpc } else { ReplyForm::default() };
-        let refused = |error: ProxyError| Refusal { error, form };
-        guard::guard_http2(&head, self.listener, &self.settings.allowed_hosts, &self.settings.tags).map_err(refused)?;
-        let permit = self.admission.admit().map_err(refused)?;
-        let (_, resource) = policy::judge(head.uri.path()).map_err(refused)?;
+        let refused = |error: ProxyError| Refusal { error, form: form.clone() };
+        guard::guard_http2(&head, self.listener, &self.settings.allowed_hosts, &self.settings.tags)
+            .map_err(&refused)?;
+        let permit = self.admission.admit().map_err(&refused)?;
+        let (_, resource) = policy::judge(head.uri.path()).map_err(&refused)?;
         let family = ApiFamily::PubSub;
         if resource != Resource::Relayed(family) {
             return Err(refused(PathFault::NeedsHttp1.into()));
@@ -50,12 +51,12 @@ impl Proxy {
             return Err(refused(RequestFault::Grpc.into()));
         }
         let tenant_id = head.headers.get(TENANTID).cloned();
-        let slot = self.connection(&mut head, family, None, permit, seen).map_err(refused)?;
+        let slot = self.connection(&mut head, family, None, permit, seen).map_err(&refused)?;
         sanitize::request(&mut head.headers);
         head.headers.remove(HOST);
         let call = Outgoing::new(self.transport.pub_sub().url(), &head.uri, head.headers, tenant_id);
         let body = ReplayBody::new(Source::Caller(body), &self.settings.replay, &self.replay_memory);
-        authenticate::authenticate(self, &slot, &call, &body, seen).await.map_err(refused)
+        authenticate::authenticate(self, &slot, &call, &body, seen).await.map_err(&refused)
     }
 }
 

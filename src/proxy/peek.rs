@@ -28,7 +28,7 @@ pub struct Peek {
 }
 
 /// Reads the beginning of a body, up to its end or the bound.
-pub async fn peek(headers: &HeaderMap, body: &mut ResponseBody) -> Result<Peek, ProxyError> {
+pub async fn peek(family: ApiFamily, headers: &HeaderMap, body: &mut ResponseBody) -> Result<Peek, ProxyError> {
     let reading = async {
         let mut raw = BytesMut::new();
         while raw.len() < PEEK_BYTES && !body.is_end_stream() {
@@ -44,9 +44,17 @@ pub async fn peek(headers: &HeaderMap, body: &mut ResponseBody) -> Result<Peek, 
         }
         Ok(raw.freeze())
     };
-    let raw = tokio::time::timeout(PEEK_TIMEOUT, reading).await.map_err(|_| ProxyError::UpstreamTimeout)??;
+    let raw = tokio::time::timeout(timeout(family), reading).await.map_err(|_| ProxyError::UpstreamTimeout)??;
     let plain = if is_gzip(headers) { gunzip(&raw) } else { raw.slice(..raw.len().min(PEEK_BYTES)) };
     Ok(Peek { raw, plain })
+}
+
+/// The head of a poll's answer may come before the poll is held.
+fn timeout(family: ApiFamily) -> Duration {
+    match family {
+        ApiFamily::Streaming => family.row().first_byte_timeout,
+        _ => PEEK_TIMEOUT,
+    }
 }
 
 /// What an answer says about the session.

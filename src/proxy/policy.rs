@@ -50,7 +50,6 @@ fn judge_as(
             return Ok((JudgedPath(judged), resource));
         }
         Resource::Credentials => PathFault::Credentials,
-        Resource::NotYet(api) => PathFault::NotYet(api),
         Resource::Unknown => unknown,
     };
     Err(fault.into())

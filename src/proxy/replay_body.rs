@@ -136,6 +136,11 @@ impl ReplayBody {
         }))))
     }
 
+    /// No body of the caller's: what there is to send is given to each sending.
+    pub fn nothing() -> Self {
+        Self(None)
+    }
+
     /// Begins a sending, with `opening` in front if there is one; the sending before it ends. Call it again only while
     /// [`ReplayBody::can_be_sent_again`].
     pub fn send(&self, opening: Option<Bytes>) -> RequestBody {

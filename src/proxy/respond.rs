@@ -4,15 +4,18 @@ mod objects;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::header::{ACCEPT, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
-use super::error::{Code, ProxyError};
-use super::grpc;
+use super::error::ProxyError;
+use super::{grpc, streaming};
 use crate::salesforce::ApiFamily;
 use crate::salesforce::api_families::ErrorForm;
+use crate::salesforce::bayeux::Message;
 
 /// Tells the proxy's own errors from Salesforce's.
 pub const ORGPASS_ERROR: HeaderName = HeaderName::from_static("orgpass-error");
@@ -23,7 +26,7 @@ pub(super) const SOAP: HeaderValue = HeaderValue::from_static("text/xml;charset=
 const XML: HeaderValue = HeaderValue::from_static("application/xml");
 
 /// The form of an error response.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub enum ReplyForm {
     /// REST's list of errors as JSON; also for requests of no known family.
     #[default]
@@ -36,6 +39,8 @@ pub enum ReplyForm {
     BulkXml,
     /// A SOAP fault.
     Soap,
+    /// Bayeux messages that answer these; none are known if the request could not be read.
+    Bayeux(Arc<[Message]>),
     /// Data Cloud's object.
     DataCloud,
     /// Account Engagement's object.
@@ -54,6 +59,7 @@ impl ReplyForm {
             ErrorForm::Rest if accepted == Some(Media::Xml) => Self::RestXml,
             ErrorForm::Rest => Self::RestJson,
             ErrorForm::Soap => Self::Soap,
+            ErrorForm::Bayeux => Self::Bayeux(Arc::default()),
             ErrorForm::DataCloud => Self::DataCloud,
             ErrorForm::AccountEngagement => Self::AccountEngagement,
             ErrorForm::Platform => Self::Platform,
@@ -68,7 +74,7 @@ impl ReplyForm {
         }
     }
 
-    fn content_type(self) -> HeaderValue {
+    fn content_type(&self) -> HeaderValue {
         match self {
             Self::RestXml | Self::BulkXml => XML,
             Self::Soap => SOAP,
@@ -77,8 +83,8 @@ impl ReplyForm {
         }
     }
 
-    fn body(self, code: Code, message: &str) -> String {
-        let (status, code) = (code.status(), code.as_salesforce());
+    fn body(&self, error: &ProxyError) -> String {
+        let (status, code, message) = (error.status(), error.code().as_salesforce(), &*error.text());
         match self {
             Self::Grpc => String::new(),
             Self::RestJson => to_json(&[RestError { message, error_code: code }]),
@@ -96,12 +102,18 @@ impl ReplyForm {
                 escape(message)
             ),
             Self::Soap => soap_fault(code, message),
+            Self::Bayeux(messages) => streaming::refusal(error, messages),
         }
     }
 
-    /// The status of a response: a SOAP fault's is always 500, or clients do not read it (SOAP 1.1, section 6.2).
-    fn status(self, error: &ProxyError) -> StatusCode {
-        if self == Self::Soap { StatusCode::INTERNAL_SERVER_ERROR } else { error.status() }
+    /// The status of a response: a SOAP fault's is always 500, or clients do not read it (SOAP 1.1, section 6.2), and
+    /// Bayeux messages are read in a 200 only.
+    fn status(&self, error: &ProxyError) -> StatusCode {
+        match self {
+            Self::Soap => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Bayeux(messages) if !messages.is_empty() => StatusCode::OK,
+            _ => error.status(),
+        }
     }
 }
 
@@ -110,7 +122,7 @@ pub fn respond(error: &ProxyError, form: ReplyForm) -> Response<Bytes> {
     if form == ReplyForm::Grpc {
         return grpc::refusal(error);
     }
-    let mut response = Response::new(Bytes::from(form.body(error.code(), &error.text())));
+    let mut response = Response::new(Bytes::from(form.body(error)));
     *response.status_mut() = form.status(error);
     let headers = response.headers_mut();
     headers.insert(ORGPASS_ERROR, HeaderValue::from_static(error.code().as_str()));

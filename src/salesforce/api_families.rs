@@ -20,6 +20,8 @@ pub enum ApiFamily {
     Soap,
     /// Identity URL and userinfo.
     Identity,
+    /// The streaming API: Bayeux over HTTP, whose polls are held.
+    Streaming,
     /// The APIs of a Data Cloud tenant's own host, with a token of Data Cloud's own.
     DataCloud,
     /// Account Engagement (Pardot).
@@ -52,6 +54,8 @@ pub enum ErrorForm {
     Bulk,
     /// A SOAP fault, whose status is 500.
     Soap,
+    /// Bayeux messages, whose status is 200.
+    Bayeux,
     /// One object with `error` and `message`.
     DataCloud,
     /// One object with a number as `code`, and `message`.
@@ -88,8 +92,6 @@ pub enum Resource {
     Soap(SoapApi),
     /// Something that is never relayed, but may be answered in Salesforce's place.
     Local(LocalAnswer),
-    /// An API of Salesforce that this version does not relay.
-    NotYet(&'static str),
     /// Something that takes or gives credentials: never relayed.
     Credentials,
     /// Nothing that is known.
@@ -168,13 +170,25 @@ static PUB_SUB: Row = Row {
     body_idle_timeout: Duration::MAX,
 };
 
+static STREAMING: Row = Row {
+    label: "streaming",
+    token_place: TokenPlace::Authorization,
+    // A refusal is a message in a 200.
+    peeked_statuses: &[200, 401, 403],
+    error_form: ErrorForm::Bayeux,
+    // Salesforce holds a poll for 110 seconds.
+    first_byte_timeout: Duration::from_secs(180),
+    body_idle_timeout: Duration::from_secs(180),
+};
+
 impl ApiFamily {
     /// Every family, for tables and metrics.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Rest,
         Self::Bulk,
         Self::Soap,
         Self::Identity,
+        Self::Streaming,
         Self::DataCloud,
         Self::AccountEngagement,
         Self::Platform,
@@ -188,6 +202,7 @@ impl ApiFamily {
             Self::Bulk => &BULK,
             Self::Soap => &SOAP,
             Self::Identity => &IDENTITY,
+            Self::Streaming => &STREAMING,
             Self::DataCloud => &targets::DATA_CLOUD,
             Self::AccountEngagement => &targets::ACCOUNT_ENGAGEMENT,
             Self::Platform => &targets::PLATFORM,
@@ -236,8 +251,8 @@ impl ApiFamily {
         if is(first, "applink") && is(second, "authorizations") && !third.is_empty() && rest.is_empty() {
             return Resource::Local(LocalAnswer::AppLink);
         }
-        if is(first, "cometd") {
-            return Resource::NotYet("streaming (CometD)");
+        if is(first, "cometd") && is_cometd_version(second) {
+            return Resource::Relayed(Self::Streaming);
         }
         if is(first, "eventbus.v1.PubSub") {
             return Resource::Relayed(Self::PubSub);
@@ -270,6 +285,12 @@ fn services(api: &str, third: &str, rest: &str) -> Resource {
     }
 }
 
+/// A version as `/cometd/` is followed by: `64.0`.
+fn is_cometd_version(segment: &str) -> bool {
+    let number = segment.strip_suffix(".0").unwrap_or_default();
+    (1..=3).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// A 15- or 18-character id with this key prefix.
 fn is_id(segment: &str, prefix: &str) -> bool {
     [15, 18].contains(&segment.len())
@@ -283,8 +304,8 @@ mod tests {
 
     #[test]
     fn each_known_path_has_its_place_in_the_table() {
-        use ApiFamily::{Bulk, Identity, PubSub, Rest};
-        use Resource::{Credentials, NotYet, Relayed, Unknown};
+        use ApiFamily::{Bulk, Identity, PubSub, Rest, Streaming};
+        use Resource::{Credentials, Relayed, Unknown};
         let soap = |third, rest| Resource::Soap(SoapApi::of(third, rest).unwrap());
         for (path, resource) in [
             ("/services/data", Relayed(Rest)),
@@ -313,7 +334,14 @@ mod tests {
             ("/services/Soap/class/Orders", soap("class", "Orders")),
             ("/services/Soap/x/64.0", Unknown),
             ("/services/Soap", Unknown),
-            ("/cometd/59.0", NotYet("streaming (CometD)")),
+            ("/cometd/59.0", Relayed(Streaming)),
+            ("/CometD/64.0/connect", Relayed(Streaming)),
+            ("/cometd/64.0/a/b/", Relayed(Streaming)),
+            ("/cometd", Unknown),
+            ("/cometd/64", Unknown),
+            ("/cometd/.0", Unknown),
+            ("/cometd/x.0", Unknown),
+            ("/cometd/4711.0", Unknown),
             ("/eventbus.v1.PubSub/Subscribe", Relayed(PubSub)),
             ("/services/database", Unknown),
             ("/services", Unknown),

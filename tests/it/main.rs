@@ -11,6 +11,7 @@ mod bodies;
 mod caller;
 mod chaos;
 mod clients;
+mod cometd;
 mod connecting;
 mod delivering;
 mod documents;

@@ -53,6 +53,9 @@ texts! {
         SoapDocumentType => "The SOAP envelope has a document type declaration, which SOAP forbids. Send it without.",
         SoapRepeated => "The SOAP envelope has more than one Header, SessionHeader or sessionId. Send one of each.",
         SoapTooLong => "The header part of the SOAP envelope has more than 64 KiB. Shorten it.",
+        StreamingMethod => "Bayeux messages are sent by POST: use long-polling.",
+        StreamingForm => "The body is not one Bayeux message or a list of them as plain JSON, each with a channel and none of its fields twice.",
+        StreamingTooLong => "The body has more than the 32,768 bytes that the streaming API takes. Send the messages in several requests.",
         Underscore => "A header name spells one that Orgpass relies on with _ in place of -. Send it with -, or not at all.",
     }
 }
@@ -101,8 +104,6 @@ pub enum PathFault {
     Credentials,
     /// A login, where none are answered.
     Logins,
-    /// An API of Salesforce that is not relayed by this version.
-    NotYet(&'static str),
     /// The Pub/Sub API over HTTP/1.1.
     NeedsHttp2,
     /// Any other API over HTTP/2.
@@ -130,15 +131,12 @@ impl PathFault {
             Self::NotOfTarget(target) => {
                 return Cow::Owned(format!("What is relayed to the target {target} is {}.", target.paths()));
             }
-            Self::NotYet(api) => {
-                return Cow::Owned(format!("{api} is not supported yet by this version of Orgpass."));
-            }
             Self::NeedsHttp2 => {
                 "The Pub/Sub API is called by gRPC, over HTTP/2: by TLS, or in the clear with prior knowledge (an insecure channel)."
             }
             Self::NeedsHttp1 => "Only the Pub/Sub API is called over HTTP/2. Use HTTP/1.1 for this path.",
             Self::Unknown => {
-                "This is no path of a Salesforce API that is relayed: /services/data, /services/apexrest, /services/async, /services/Soap, /services/oauth2/userinfo or /id/ORG/USER."
+                "This is no path of a Salesforce API that is relayed: /services/data, /services/apexrest, /services/async, /services/Soap, /services/oauth2/userinfo, /id/ORG/USER or /cometd/VERSION."
             }
         })
     }

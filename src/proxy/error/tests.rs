@@ -44,7 +44,6 @@ fn all_errors() -> Vec<ProxyError> {
             PathFault::EncodedSlash,
             PathFault::Credentials,
             PathFault::Logins,
-            PathFault::NotYet("SOAP"),
             PathFault::NeedsHttp2,
             PathFault::NeedsHttp1,
             PathFault::Unknown,

@@ -88,7 +88,7 @@ fn paths_that_try_to_get_past_the_fence_are_refused() {
         ("/secur/%66rontdoor.jsp", PathFault::Credentials),
         ("/services/a360/token", PathFault::Credentials),
         ("/services/auth/headless/login", PathFault::Credentials),
-        ("/cometd/59.0", PathFault::NotYet("streaming (CometD)")),
+        ("/cometd", PathFault::Unknown),
         ("//evil.example/x", PathFault::Unknown),
         ("//evil.example/services/data", PathFault::Unknown),
         ("/", PathFault::Unknown),
@@ -181,6 +181,7 @@ proptest! {
                 ApiFamily::Rest => &["services/data", "services/apexrest"],
                 ApiFamily::Bulk => &["services/async"],
                 ApiFamily::Identity => &["services/oauth2/userinfo", "id/00d"],
+                ApiFamily::Streaming => &["/cometd/"],
                 ApiFamily::DataCloud | ApiFamily::AccountEngagement | ApiFamily::Platform => &[],
                 ApiFamily::PubSub => &["eventbus.v1.pubsub/"],
             };

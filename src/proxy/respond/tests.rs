@@ -80,6 +80,34 @@ fn each_form_is_salesforces_own() {
 }
 
 #[test]
+fn bayeux_messages_are_answered_in_a_200_each_and_tell_the_client_what_to_do() {
+    let sent = br#"[{"channel":"/meta/connect","id":"7","clientId":"c"},{"channel":"/meta/subscribe"}]"#;
+    let messages: Arc<[Message]> = crate::salesforce::bayeux::read(sent).unwrap().into();
+    let answer = |error: &ProxyError, messages: &Arc<[Message]>| {
+        let response = respond(error, ReplyForm::Bayeux(Arc::clone(messages)));
+        let json: serde_json::Value = serde_json::from_slice(response.body()).unwrap();
+        (response.status().as_u16(), header(&response, "orgpass-error").unwrap(), json)
+    };
+    let (status, code, json) = answer(&ProxyError::NotConnected, &messages);
+    assert_eq!((status, code.as_str(), json.as_array().unwrap().len()), (200, "not_connected", 2));
+    let error = format!("403::ORGPASS_NOT_CONNECTED: {}", ProxyError::NotConnected.text());
+    let refused = serde_json::json!({
+        "channel": "/meta/connect", "id": "7", "clientId": "c", "successful": false, "error": error,
+        "advice": {"reconnect": "none"},
+    });
+    assert_eq!(json[0], refused);
+    assert_eq!((&json[1]["channel"], json[1].get("id")), (&"/meta/subscribe".into(), None));
+
+    let (status, _, json) = answer(&ProxyError::TokenUnavailable(Unavailable::Store), &messages);
+    assert_eq!((status, &json[0]["advice"]), (200, &serde_json::json!({"reconnect": "retry", "interval": 5000})));
+    let (_, _, json) = answer(&ProxyError::UpstreamTimeout, &messages);
+    assert_eq!(json[0]["advice"], serde_json::json!({"reconnect": "retry", "interval": 1000}));
+    let unread = ProxyError::InvalidRequest(crate::proxy::error::RequestFault::StreamingForm);
+    let (status, _, json) = answer(&unread, &Arc::default());
+    assert_eq!((status, json.as_array().unwrap().len(), json[0].get("channel")), (400, 1, None));
+}
+
+#[test]
 fn a_caller_is_told_when_sending_again_may_help() {
     let error = ProxyError::TokenUnavailable(Unavailable::Store);
     let response = respond(&error, ReplyForm::RestJson);

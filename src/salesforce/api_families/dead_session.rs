@@ -12,6 +12,7 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 
 use super::{ApiFamily, Verdict};
 use crate::salesforce::ErrorCode;
+use crate::salesforce::bayeux::{self, Reply};
 
 /// Texts that come with the code of a dead session although the session lives: a new token would be refused alike
 /// (jsforce leaves these alone too).
@@ -28,6 +29,7 @@ pub(super) fn judge(family: ApiFamily, content_type: Option<&[u8]>, body: &[u8])
         ApiFamily::Bulk => named(content_type, body, "exceptionCode", "InvalidSessionId"),
         ApiFamily::Soap => soap(body),
         ApiFamily::Identity => identity(body).or_else(|| rest(content_type, body)),
+        ApiFamily::Streaming => streaming(body).or_else(|| rest(content_type, body)),
         ApiFamily::AccountEngagement => targets::account_engagement(body),
         ApiFamily::Platform => targets::platform(content_type, body),
     };
@@ -54,6 +56,11 @@ fn soap(body: &[u8]) -> Option<ErrorCode> {
     let is_dead =
         xml_holds(body, "faultcode", is_code) && !NOT_DEAD.iter().any(|text| memmem::find(body, text).is_some());
     is_dead.then(|| ErrorCode::parse(CODE.as_bytes())).flatten()
+}
+
+/// Salesforce's word is a code and a text; the code alone can be shown.
+fn streaming(body: &[u8]) -> Option<ErrorCode> {
+    bayeux::replies(body).iter().any(Reply::is_of_dead_session).then(|| ErrorCode::parse(b"401")).flatten()
 }
 
 /// Identity URL and userinfo answer in plain text, whatever content type they claim.

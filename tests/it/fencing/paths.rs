@@ -26,7 +26,6 @@ const REFUSED: &[(&str, &str)] = &[
     ("/secur/frontdoor.jsp?sid=x", CREDENTIALS),
     ("/portal/secur/FRONTDOOR.jsp", CREDENTIALS),
     ("/setup/x", CREDENTIALS),
-    ("/cometd/64.0/", "streaming (CometD) is not supported yet"),
     ("/", UNKNOWN),
     ("/favicon.ico", UNKNOWN),
     ("/services", UNKNOWN),

@@ -41,7 +41,18 @@ async fn metrics_parse_and_their_labels_are_bounded() {
     let seen = |label: &str| values[label].iter().map(String::as_str).collect::<Vec<_>>();
     assert_eq!(
         seen("api"),
-        ["account_engagement", "bulk", "data_cloud", "identity", "none", "platform", "pubsub", "rest", "soap"]
+        [
+            "account_engagement",
+            "bulk",
+            "data_cloud",
+            "identity",
+            "none",
+            "platform",
+            "pubsub",
+            "rest",
+            "soap",
+            "streaming"
+        ]
     );
     assert_eq!(seen("method"), ["DELETE", "GET", "HEAD", "PATCH", "POST", "PUT", "other"]);
     assert_eq!(seen("purpose"), ["grant", "session"]);

@@ -92,6 +92,20 @@ fn a_code_before_the_cut_is_seen() {
     assert_eq!(verdict(ApiFamily::Rest, 401, &cut[..30]), None);
 }
 
+#[test]
+fn the_streaming_api_says_it_within_a_200_and_otherwise() {
+    let denied = r#"[{"ext":{"sfdc":{"failureReason":"401::Authentication invalid"}},"successful":false,"error":"403::Handshake denied","channel":"/meta/handshake"}]"#;
+    let many = format!("[{{}}{},{{\"channel\":\"/me", format!(",{}", &denied[1..denied.len() - 1]).repeat(60));
+    for body in [denied, &many] {
+        for status in [200, 401, 403] {
+            assert_eq!(verdict(ApiFamily::Streaming, status, body).as_deref(), Some("401"));
+        }
+        assert_eq!(verdict(ApiFamily::Streaming, 400, body), None);
+    }
+    let unknown = r#"[{"channel":"/meta/connect","successful":false,"error":"403::Unknown client"}]"#;
+    assert_eq!(verdict(ApiFamily::Streaming, 200, unknown), None);
+}
+
 proptest! {
     #[test]
     fn any_body_is_judged_without_panic(
