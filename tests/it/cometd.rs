@@ -6,6 +6,8 @@ mod dying;
 mod refusing;
 mod stopping;
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use crate::world::{Connected, World};
@@ -39,6 +41,7 @@ async fn cookies_stay_in_the_proxy() {
     world.connect("acme", None).await;
     let mut client = Client::with_headers(&world, "acme");
     client.begin(ORDERS, -1).await;
+    world.sim.hold_polls(Duration::ZERO);
     let reply = client.send_with(json!([client.message("/meta/connect")]), &[("cookie", "own=1")]).await;
     assert_eq!((reply.header("set-cookie"), reply.json()[0]["successful"].as_bool()), (None, Some(true)));
     for request in world.sim.requests() {

@@ -98,6 +98,7 @@ impl Client {
         let mut received = Vec::new();
         while received.len() < count {
             let answer = self.connect().await;
+            assert!(answer.iter().all(|message| message["advice"]["reconnect"] != "none"), "{answer:?}");
             received.extend(numbers(&answer).into_iter().map(str::to_owned));
             if answer.iter().any(|message| message["advice"]["reconnect"] == "handshake") {
                 self.begin(ORDERS, self.last).await;
