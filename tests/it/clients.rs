@@ -3,10 +3,12 @@
 //! `scripts/clients` installs them; their scripts are in `tests/clients/`.
 
 mod aiosalesforce;
+mod aiosfstream;
 mod heroku_applink;
 mod heroku_applink_node;
 mod jsforce;
 mod jsforce_node;
+mod jsforce_streaming;
 mod mcp_server_salesforce;
 mod parts;
 mod pubsub_api_client;
