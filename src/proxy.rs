@@ -1,5 +1,6 @@
 //! A call's path, in the order it is lived. Everything before the sending is synchronous and looks only at the call's
-//! head; only what waits for a token or the org is asynchronous.
+//! head; only what waits for a token or the org is asynchronous. The exceptions are SOAP and the streaming API, whose
+//! callers say in the body what others say in the head: as much of it as that takes is read first, within bounds.
 //!
 //! | step | does |
 //! |---|---|

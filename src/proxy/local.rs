@@ -7,6 +7,8 @@ mod names;
 mod oauth;
 mod soap;
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HOST};
 use http::request::Parts;
@@ -26,6 +28,8 @@ pub use names::Names;
 
 /// A login form has a few hundred bytes; an assertion in it some thousand.
 const MAX_BODY_BYTES: usize = 64 * 1024;
+/// A caller that begins a form sends all of it at once; one that does not must not keep its permit.
+const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 /// Stands for the user's id while it is not known.
 const UNKNOWN_USER: &str = "005000000000000";
 
@@ -84,7 +88,8 @@ pub(super) fn base(head: &Parts) -> String {
 }
 
 async fn whole(body: Source) -> Result<Bytes, ProxyError> {
-    let collected = Limited::new(body, MAX_BODY_BYTES).collect().await;
+    let reading = Limited::new(body, MAX_BODY_BYTES).collect();
+    let collected = tokio::time::timeout(BODY_TIMEOUT, reading).await.map_err(|_| RequestFault::Body)?;
     Ok(collected.map_err(|_| RequestFault::Body)?.to_bytes())
 }
 

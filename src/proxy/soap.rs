@@ -64,7 +64,9 @@ impl Envelope {
 
     /// The user name of a login, whose body has `rest` after the beginning.
     pub async fn user_name(&self, rest: Source) -> Result<Option<String>, ProxyError> {
-        let rest = Limited::new(rest, MAX_OPENING_BYTES).collect().await.map_err(|_| RequestFault::Body)?;
+        let reading = Limited::new(rest, MAX_OPENING_BYTES).collect();
+        let rest = tokio::time::timeout(OPENING_TIMEOUT, reading).await.map_err(|_| RequestFault::Body)?;
+        let rest = rest.map_err(|_| RequestFault::Body)?;
         Ok(soap::user_name(&[&self.text, &*rest.to_bytes()].concat()))
     }
 
