@@ -165,65 +165,54 @@ impl LogBuffer {
 }
 
 impl Line<'_> {
-    /// A word or name of visible ASCII.
+    /// A name of visible ASCII.
     pub fn text(&mut self, key: Key, value: &str) {
-        self.key(key);
-        match self.format {
-            Format::Text => self.out.extend_from_slice(value.as_bytes()),
-            Format::Json => {
-                self.out.push(b'"');
-                if value.bytes().any(needs_escape) {
-                    self.escape(value);
-                } else {
-                    self.out.extend_from_slice(value.as_bytes());
-                }
-                self.out.push(b'"');
-            }
+        if self.format == Format::Text || !value.bytes().any(needs_escape) {
+            return self.word(key, value);
         }
+        self.key(key);
+        self.quoted(|out| {
+            for byte in value.bytes() {
+                if needs_escape(byte) {
+                    out.push(b'\\');
+                }
+                out.push(byte);
+            }
+        });
     }
 
-    /// Something that is written as visible ASCII, without a quote or backslash.
+    /// A word of this program, or something else without quotes and backslashes.
+    pub fn word(&mut self, key: Key, value: &str) {
+        self.key(key);
+        self.quoted(|out| out.extend_from_slice(value.as_bytes()));
+    }
+
+    /// Something that is written as visible ASCII, without quotes and backslashes.
     pub fn plain(&mut self, key: Key, value: impl fmt::Display) {
         self.key(key);
-        let quote: &[u8] = if self.format == Format::Json { b"\"" } else { b"" };
-        self.out.extend_from_slice(quote);
         // Writing to memory does not fail.
-        let _ = write!(self.out, "{value}");
-        self.out.extend_from_slice(quote);
+        self.quoted(|out| drop(write!(out, "{value}")));
     }
 
     /// A path, by its segments, which are visible ASCII without quotes and backslashes.
     pub fn path<'p>(&mut self, key: Key, segments: impl Iterator<Item = &'p str>) {
         self.key(key);
-        let quote: &[u8] = if self.format == Format::Json { b"\"" } else { b"" };
-        self.out.extend_from_slice(quote);
-        let mut any = false;
-        for segment in segments {
-            self.out.push(b'/');
-            self.out.extend_from_slice(segment.as_bytes());
-            any = true;
-        }
-        if !any {
-            self.out.push(b'/');
-        }
-        self.out.extend_from_slice(quote);
+        self.quoted(|out| {
+            let before = out.len();
+            for segment in segments {
+                out.push(b'/');
+                out.extend_from_slice(segment.as_bytes());
+            }
+            if out.len() == before {
+                out.push(b'/');
+            }
+        });
     }
 
     /// A whole number.
     pub fn number(&mut self, key: Key, value: u64) {
         self.key(key);
-        let mut digits = [0; 20];
-        let mut at = digits.len();
-        let mut left = value;
-        loop {
-            at -= 1;
-            digits[at] = b'0' + u8::try_from(left % 10).expect("a digit");
-            left /= 10;
-            if left == 0 {
-                break;
-            }
-        }
-        self.out.extend_from_slice(&digits[at..]);
+        self.out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
     }
 
     /// A span of time in milliseconds with three decimals.
@@ -246,13 +235,11 @@ impl Line<'_> {
         self.out.extend_from_slice(&[b'.', digit(thousandths / 100), digit(thousandths / 10), digit(thousandths)]);
     }
 
-    fn escape(&mut self, value: &str) {
-        for byte in value.bytes() {
-            if needs_escape(byte) {
-                self.out.push(b'\\');
-            }
-            self.out.push(byte);
-        }
+    fn quoted(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        let quote: &[u8] = if self.format == Format::Json { b"\"" } else { b"" };
+        self.out.extend_from_slice(quote);
+        write(&mut self.out);
+        self.out.extend_from_slice(quote);
     }
 
     fn key(&mut self, key: Key) {

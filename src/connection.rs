@@ -7,6 +7,7 @@ mod local_token;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
+use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 
 pub use cause::{Cause, Class};
@@ -149,7 +150,7 @@ impl Epoch {
 
 impl fmt::Display for Epoch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:016x}", self.0)
+        f.write_str(HEXLOWER.encode_mut_str(&self.0.to_be_bytes(), &mut [0; 16]))
     }
 }
 
@@ -211,7 +212,10 @@ impl Generation {
 
 impl fmt::Display for Generation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.epoch, self.number)
+        // With every call's line: piece by piece costs a third of `write!`.
+        fmt::Display::fmt(&self.epoch, f)?;
+        f.write_str(".")?;
+        fmt::Display::fmt(&self.number, f)
     }
 }
 

@@ -173,11 +173,7 @@ impl Proxy {
         let path = Uri::from(policy::outgoing_path(&head.uri));
         let mut call = Outgoing::new(head.method, path, head.headers, family, envelope, own_url);
         let body = ReplayBody::new(body, &self.settings.replay, &self.replay_memory);
-        let answer = match target {
-            None => authenticate::authenticate(self, &slot, &mut call, &body, seen).await,
-            // Apart, so that the others need no room for it.
-            Some(target) => Box::pin(target::send(self, &slot, target, &mut call, &body, seen)).await,
-        };
+        let answer = authenticate::authenticate(self, &slot, target, &mut call, &body, seen).await;
         answer.map_err(|error| Refusal { error, form: ReplyForm::of(Some(family), call.headers()) })
     }
 

@@ -114,7 +114,8 @@ impl Transport {
     pub async fn connection(&self, instance: &Arc<Instance>, worker: usize) -> Result<Connection, DialError> {
         match instance.take_idle(worker) {
             Some(idle) => Ok(idle),
-            None => self.fresh_connection(instance, worker).await,
+            // Boxed: few calls dial, and the others need no room for it.
+            None => Box::pin(self.fresh_connection(instance, worker)).await,
         }
     }
 

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
+use data_encoding::HEXLOWER;
 use ring::rand::SystemRandom;
 use ring::signature::{KeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
 use rustls_pki_types::PrivateKeyDer;
@@ -84,7 +85,7 @@ impl SigningKey {
     /// Names the key, to be compared with the certificate that the app has at Salesforce: the SHA-256 of the public key
     /// (RSAPublicKey in DER), the first half in hex.
     pub fn id(&self) -> String {
-        Sha256::digest(self.0.public_key().as_ref())[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+        HEXLOWER.encode(&Sha256::digest(self.0.public_key().as_ref())[..16])
     }
 
     /// The RS256 signature of a text, if the system gives random bytes.

@@ -16,8 +16,8 @@ use super::forward::{Outgoing, forward};
 use super::observe::{Observation, Replay};
 use super::peek::{judge, peek};
 use super::replay_body::ReplayBody;
-use super::{Proxy, own_urls, sanitize};
-use crate::salesforce::{ErrorCode, Verdict};
+use super::{Proxy, own_urls, sanitize, target};
+use crate::salesforce::{ErrorCode, Target, Verdict};
 use crate::token::{DataCloudSession, Session, Slot};
 use crate::transport::ResponseBody;
 
@@ -28,23 +28,31 @@ pub const MAX_SENDS: u32 = 3;
 pub const REPLAY: HeaderName = HeaderName::from_static("orgpass-replay");
 
 /// What an answer turned out to be.
-pub(super) enum Answered {
+enum Answered {
     /// The org's answer, for the caller.
     Live(Response<Body>),
     /// The session is dead; Salesforce's code for it, where the answer has one.
     Dead(Option<ErrorCode>),
 }
 
-/// Sends the call until the org accepts its session.
+/// Sends the call until the org, or the target that it is for, accepts its token.
 pub async fn authenticate(
     proxy: &Proxy,
     slot: &Arc<Slot>,
+    target: Option<Target>,
     call: &mut Outgoing,
     body: &ReplayBody,
     seen: &mut Observation,
 ) -> Result<Response<Body>, ProxyError> {
+    if let Some(target) = target {
+        target::check(target, call.headers())?;
+    }
     let mut session = proxy.tokens.current(slot, call.family).await?;
     for sends in 1..=MAX_SENDS {
+        if let Some(target) = target {
+            // Boxed, like all that few calls need, so that the others have no room for it.
+            session = Box::pin(target::aim(proxy, slot, target, session, call)).await?;
+        }
         let sent = proxy.tokens.clock().now();
         seen.set_generation(session.generation);
         let mut timer = Box::pin(tokio::time::sleep(Duration::ZERO));
@@ -60,14 +68,15 @@ pub async fn authenticate(
             }
             Answered::Dead(code) => code,
         };
+        let refused = |error| ProxyError::after_refusal(target, error);
         if !body.can_be_sent_again() || sends == MAX_SENDS {
             seen.set_replay(Replay::NotPossible);
-            proxy.tokens.prepare_next(slot, &session, call.family, dead, sent)?;
+            call.prepare_next_session(&proxy.tokens, slot, &session, dead, sent).map_err(refused)?;
             return Err(ProxyError::ReplayNotPossible);
         }
-        session = proxy.tokens.next(slot, &session, call.family, dead, sent).await.map_err(|error| {
+        session = call.next_session(&proxy.tokens, slot, &session, dead, sent).await.map_err(|error| {
             seen.set_replay(Replay::NoToken);
-            ProxyError::from(error)
+            refused(error)
         })?;
         if let Some(answer) = call.batch.as_ref().and_then(|batch| batch.answer_after_dead_session()) {
             return Ok(answer);
@@ -77,7 +86,7 @@ pub async fn authenticate(
 }
 
 /// Looks at an answer as far as its family's table asks for, and makes the caller's response of it.
-pub(super) async fn inspect(
+async fn inspect(
     proxy: &Proxy,
     slot: &Arc<Slot>,
     call: &Outgoing,

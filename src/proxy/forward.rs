@@ -63,8 +63,7 @@ pub async fn forward(
             // An idle connection that the org had closed: nothing was sent, so a new one is no replay.
             Err(Failure::Send(SendError::Unsent(unsent))) if reused => {
                 request = *unsent;
-                connection = transport
-                    .fresh_connection(call.instance(session), worker)
+                connection = Box::pin(transport.fresh_connection(call.instance(session), worker))
                     .await
                     .map_err(|error| undialled(&error))?;
             }

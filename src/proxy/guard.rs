@@ -143,8 +143,8 @@ fn other(
     if text.as_bytes().contains(&b'_') && matters(text, names) {
         return Err(RequestFault::Underscore.into());
     }
-    let is_tag = [&names.tenant, &names.user, &names.credential].contains(&name);
-    if text.starts_with("orgpass-") && !is_tag {
+    let is_tag = || [&names.tenant, &names.user, &names.credential].contains(&name);
+    if text.starts_with("orgpass-") && !is_tag() {
         target::note(name, value, target)?;
     }
     Ok(())

@@ -253,29 +253,29 @@ impl Observation {
 
     fn write_line(&self, took: Duration, outcome: Outcome) {
         let Some(mut line) = self.observer.log.as_ref().and_then(LogBuffer::line) else { return };
-        line.text(key!("id"), self.id.as_str());
+        line.word(key!("id"), self.id.as_str());
         if let Some(key) = self.key() {
             line.text(key!("tenant"), key.tenant());
             if let Some(user) = key.user() {
                 line.text(key!("user"), user);
             }
         }
-        line.text(key!("api"), family_label(self.family));
-        line.text(key!("method"), self.method.as_str());
+        line.word(key!("api"), family_label(self.family));
+        line.word(key!("method"), self.method.as_str());
         line.path(key!("path"), path_template::segments(self.uri.path()));
         line.number(key!("status"), u64::from(self.status.as_u16()));
-        line.text(key!("outcome"), outcome.as_str());
+        line.word(key!("outcome"), outcome.as_str());
         if let Some(error) = self.error {
-            line.text(key!("error"), error.as_str());
+            line.word(key!("error"), error.as_str());
         }
         if let Some(replay) = self.replay {
-            line.text(key!("replay"), replay.as_str());
+            line.word(key!("replay"), replay.as_str());
         }
         if let Some(generation) = self.generation {
             line.plain(key!("generation"), generation);
         }
         if let Some(id) = self.org_request.as_ref().and_then(|id| id.to_str().ok()) {
-            line.text(key!("org_request"), id);
+            line.word(key!("org_request"), id);
         }
         line.number(key!("bytes"), self.sent);
         line.millis(key!("ms"), took);

@@ -67,13 +67,24 @@ pub fn outgoing_path(uri: &Uri) -> PathAndQuery {
 
 /// Whether a path means the same decoded or not; nearly all do.
 fn is_plain(path: &str) -> bool {
-    let mut previous = 0;
+    let mut after_slash = false;
     path.bytes().all(|byte| {
-        let doubled = previous == b'/' && matches!(byte, b'/' | b'.');
-        previous = byte;
-        byte.is_ascii_graphic() && !matches!(byte, b'%' | b'\\' | b';') && !doubled
+        let doubled = after_slash && matches!(byte, b'/' | b'.');
+        after_slash = byte == b'/';
+        PLAIN[usize::from(byte)] && !doubled
     })
 }
+
+/// The bytes of a path that mean themselves to every server.
+const PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = b'!';
+    while byte <= b'~' {
+        plain[byte as usize] = !matches!(byte, b'%' | b'\\' | b';');
+        byte += 1;
+    }
+    plain
+};
 
 fn decode(path: &str) -> Result<String, PathFault> {
     let mut deciding = path.split('/').filter(|segment| !segment.is_empty()).take(DECIDING_SEGMENTS);

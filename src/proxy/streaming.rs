@@ -61,7 +61,7 @@ pub(super) async fn relay(
     let body = ReplayBody::nothing();
     tokio::select! {
         biased;
-        answer = authenticate(proxy, &slot, &mut call, &body, seen) => answer.map_err(refused),
+        answer = authenticate(proxy, &slot, None, &mut call, &body, seen) => answer.map_err(refused),
         () = stopping.asked(), if polls => Ok(answers::client_lost(&messages, AFTER_RESTART)),
     }
 }

@@ -1,8 +1,8 @@
 //! Calls that their caller sends to another host of Salesforce than the org's own, by the header `Orgpass-Target`. Nothing
 //! about a call but that header makes it go there.
 
+mod aim;
 mod away;
-mod send;
 
 use http::{HeaderName, HeaderValue};
 
@@ -10,8 +10,8 @@ use super::error::{ProxyError, TagFault};
 use super::policy::{self, JudgedPath};
 use crate::salesforce::{Resource, Target};
 
+pub use aim::{aim, check};
 pub use away::{Away, Targets};
-pub use send::send;
 
 /// Names the target. Like every header of Orgpass it ends here.
 pub const TARGET: HeaderName = HeaderName::from_static("orgpass-target");

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -73,7 +74,7 @@ impl Fingerprint {
     /// The fingerprint of a refresh token.
     pub fn of(token: &Secret<String>) -> Self {
         let digest = Sha256::digest(token.expose().as_bytes());
-        Self(hex(&digest[..16]))
+        Self(HEXLOWER.encode(&digest[..16]))
     }
 
     /// The text as stored.
@@ -105,7 +106,7 @@ macro_rules! random_id {
             pub fn random() -> Self {
                 let mut bytes = [0; 16];
                 getrandom::fill(&mut bytes).expect("the operating system's random source works");
-                Self(hex(&bytes))
+                Self(HEXLOWER.encode(&bytes))
             }
 
             /// The text as stored.
@@ -124,10 +125,6 @@ macro_rules! random_id {
 
 random_id!(AttemptId);
 random_id!(Owner);
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
 
 /// An exchange that was about to be sent. Found open, it means that its outcome is unknown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

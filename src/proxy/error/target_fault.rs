@@ -70,14 +70,16 @@ fn own_code(code: Option<&ErrorCode>) -> String {
 }
 
 impl ProxyError {
-    /// Why there is no token after this target's refusal. That even a new one is refused says something of the target, where
-    /// the org itself does not serve it.
-    pub fn after_refusal_of(target: Target, error: TokenError) -> Self {
-        match error {
-            TokenError::Misconfigured { cause: Cause::FreshTokenRefused, code } if !target.family().is_of_org() => {
+    /// Why there is no token after a refusal by the org or by a target. That even a new one is refused says something of
+    /// the target, where the org itself does not serve it.
+    pub fn after_refusal(target: Option<Target>, error: TokenError) -> Self {
+        match (error, target) {
+            (TokenError::Misconfigured { cause: Cause::FreshTokenRefused, code }, Some(target))
+                if !target.family().is_of_org() =>
+            {
                 Self::Target(TargetFault::TokenRefused(target, code))
             }
-            other => other.into(),
+            (error, _) => error.into(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use data_encoding::HEXLOWER;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// Headers in which Salesforce names a request, as its edge sends them.
@@ -21,12 +22,8 @@ impl Ids {
     }
 
     pub(super) fn next(&self) -> RequestId {
-        let number = self.0.fetch_add(1, Ordering::Relaxed);
         let mut hex = [0; 16];
-        for (at, digit) in hex.iter_mut().enumerate() {
-            let nibble = (number >> (60 - 4 * at)) & 0xf;
-            *digit = b"0123456789abcdef"[usize::try_from(nibble).expect("four bits")];
-        }
+        HEXLOWER.encode_mut(&self.0.fetch_add(1, Ordering::Relaxed).to_be_bytes(), &mut hex);
         RequestId(hex)
     }
 }

@@ -1,13 +1,14 @@
 //! Where a call for a target goes in place of its org, and with what.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use http::HeaderValue;
 
 use crate::proxy::forward::Outgoing;
-use crate::salesforce::Target;
 use crate::salesforce::hosts::{Environment, TargetHosts, TargetUrl};
-use crate::token::{DataCloudSession, Session, Slot, TokenSource};
+use crate::salesforce::{ErrorCode, Target};
+use crate::token::{DataCloudSession, Session, Slot, TokenError, TokenSource};
 use crate::transport::{Instance, Transport};
 
 /// Another host than the org's own.
@@ -90,6 +91,39 @@ impl Outgoing {
         match self.data_cloud() {
             Some(own) => tokens.accepted_by_data_cloud(slot, session, own),
             None => tokens.accepted(slot, session, self.family),
+        }
+    }
+
+    /// The session to go on with, now that the token is refused that the call went with: one of Data Cloud's own may
+    /// have died alone, or with the session that earned it.
+    pub async fn next_session(
+        &self,
+        tokens: &TokenSource,
+        slot: &Arc<Slot>,
+        session: &Arc<Session>,
+        code: Option<ErrorCode>,
+        sent: Instant,
+    ) -> Result<Arc<Session>, TokenError> {
+        match &self.away {
+            Some(Away::DataCloud(own)) => {
+                Box::pin(tokens.after_data_cloud_refusal(slot, session, own, code, sent)).await
+            }
+            _ => tokens.next(slot, session, self.family, code, sent).await,
+        }
+    }
+
+    /// Starts to get that session, for the caller's next try.
+    pub fn prepare_next_session(
+        &self,
+        tokens: &TokenSource,
+        slot: &Arc<Slot>,
+        session: &Arc<Session>,
+        code: Option<ErrorCode>,
+        sent: Instant,
+    ) -> Result<(), TokenError> {
+        match &self.away {
+            Some(Away::DataCloud(own)) => tokens.prepare_after_data_cloud_refusal(slot, session, own, code, sent),
+            _ => tokens.prepare_next(slot, session, self.family, code, sent),
         }
     }
 }
