@@ -2,24 +2,21 @@
 //! next generation and sends the call again. A call is sent at most three times: with the session in memory, with a
 //! newer one found in the store, and with one exchanged because of it. A dead session's answer never reaches a caller.
 
-use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::Instant;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode};
-use tokio::time::Sleep;
 
 use super::body::{Body, OrgBody};
 use super::error::ProxyError;
-use super::forward::{Outgoing, forward};
+use super::forward::{Answer, Outgoing, forward};
 use super::observe::{Observation, Replay};
 use super::peek::{judge, peek};
 use super::replay_body::ReplayBody;
 use super::{Proxy, own_urls, sanitize, target};
 use crate::salesforce::{ErrorCode, Target, Verdict};
 use crate::token::{DataCloudSession, Session, Slot};
-use crate::transport::ResponseBody;
 
 /// How often a call is sent at most.
 pub const MAX_SENDS: u32 = 3;
@@ -55,10 +52,10 @@ pub async fn authenticate(
         }
         let sent = proxy.tokens.clock().now();
         seen.set_generation(session.generation);
-        let mut timer = Box::pin(tokio::time::sleep(Duration::ZERO));
-        let answer = forward(&proxy.transport, proxy.worker, call, &session, body, &mut timer).await;
-        seen.add_upstream(proxy.tokens.clock().now().saturating_duration_since(sent));
-        let dead = match inspect(proxy, slot, call, body, &session, answer?, timer).await? {
+        let answer = forward(&proxy.transport, proxy.worker, call, &session, body).await;
+        let answered = proxy.tokens.clock().now();
+        seen.add_upstream(answered.saturating_duration_since(sent));
+        let dead = match inspect(proxy, slot, call, body, &session, answer?, answered).await? {
             Answered::Live(mut response) => {
                 if sends > 1 {
                     seen.set_replay(Replay::Done);
@@ -92,10 +89,11 @@ async fn inspect(
     call: &Outgoing,
     body: &ReplayBody,
     session: &Session,
-    answer: Response<ResponseBody>,
-    timer: Pin<Box<Sleep>>,
+    answer: Answer,
+    answered: Instant,
 ) -> Result<Answered, ProxyError> {
-    let (mut head, mut rest) = answer.into_parts();
+    let Answer { response, timer } = answer;
+    let (mut head, mut rest) = response.into_parts();
     let token = call.data_cloud().map_or(session.token(), DataCloudSession::token).expose().as_bytes();
     let (mut peeked, mut shows_acceptance) = (None, shows_acceptance(head.status));
     if call.family.peeks_at(head.status.as_u16()) {
@@ -118,7 +116,7 @@ async fn inspect(
         peeked = Some(seen.raw).filter(|raw: &Bytes| !raw.is_empty());
     }
     if shows_acceptance {
-        call.note_accepted(&proxy.tokens, slot, session);
+        call.note_accepted(&proxy.tokens, slot, session, answered);
     }
     body.forget();
     sanitize::response(&mut head.headers, call.instance(session).url());

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, COOKIE, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri, Version};
-use tokio::time::{Instant, Sleep};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::error::ProxyError;
 use super::replay_body::ReplayBody;
@@ -44,6 +44,14 @@ impl Outgoing {
     }
 }
 
+/// An org's answer up to its head.
+pub struct Answer {
+    /// With its body to come.
+    pub response: Response<ResponseBody>,
+    /// The call's one timer, which bounded the wait for the head.
+    pub timer: Pin<Box<Sleep>>,
+}
+
 /// Sends the call with `session` and waits for the head of the answer.
 pub async fn forward(
     transport: &Transport,
@@ -51,21 +59,23 @@ pub async fn forward(
     call: &mut Outgoing,
     session: &Session,
     body: &ReplayBody,
-    timer: &mut Pin<Box<Sleep>>,
-) -> Result<Response<ResponseBody>, ProxyError> {
+) -> Result<Answer, ProxyError> {
     let mut request = call.request(session, body);
     let mut connection =
         transport.connection(call.instance(session), worker).await.map_err(|error| undialled(&error))?;
+    let limit = call.family.row().first_byte_timeout;
+    let mut timer = Box::pin(sleep_until(Instant::now() + limit));
     loop {
         let reused = connection.is_reused();
-        match wait_for_head(connection, request, body, timer, call.family.row().first_byte_timeout).await {
-            Ok(response) => return Ok(response),
+        match wait_for_head(connection, request, body, &mut timer, limit).await {
+            Ok(response) => return Ok(Answer { response, timer }),
             // An idle connection that the org had closed: nothing was sent, so a new one is no replay.
             Err(Failure::Send(SendError::Unsent(unsent))) if reused => {
                 request = *unsent;
                 connection = Box::pin(transport.fresh_connection(call.instance(session), worker))
                     .await
                     .map_err(|error| undialled(&error))?;
+                timer.as_mut().reset(Instant::now() + limit);
             }
             Err(Failure::Send(error)) => {
                 if body.caller_failed() {
@@ -84,7 +94,7 @@ enum Failure {
     TimedOut,
 }
 
-/// Waits for the head; a body that still moves towards the org keeps the time from running out.
+/// Waits for the head until the timer has run out, which a body that still moves towards the org puts off.
 async fn wait_for_head(
     connection: Connection,
     request: Request<RequestBody>,
@@ -92,7 +102,6 @@ async fn wait_for_head(
     timer: &mut Pin<Box<Sleep>>,
     limit: Duration,
 ) -> Result<Response<ResponseBody>, Failure> {
-    timer.as_mut().reset(Instant::now() + limit);
     let mut head = std::pin::pin!(connection.send(request));
     loop {
         tokio::select! {

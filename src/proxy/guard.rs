@@ -124,7 +124,7 @@ fn connection(value: &HeaderValue, names: &TagNames) -> Result<(), RequestFault>
         return Ok(());
     }
     let mut named = value.split(|byte| *byte == b',').map(|name| std::str::from_utf8(name.trim_ascii()));
-    if named.any(|name| name.is_ok_and(|name| matters(name, names))) {
+    if named.any(|name| name.is_ok_and(|name| matters(&name.to_ascii_lowercase(), names))) {
         return Err(RequestFault::Connection);
     }
     Ok(())
@@ -140,7 +140,7 @@ fn other(
     if *name == SEC_FETCH_SITE && !matches!(value.as_bytes(), b"none" | b"same-origin") {
         return Err(HostFault::CrossSite.into());
     }
-    if text.as_bytes().contains(&b'_') && matters(text, names) {
+    if memchr::memchr(b'_', text.as_bytes()).is_some() && matters(text, names) {
         return Err(RequestFault::Underscore.into());
     }
     let is_tag = || [&names.tenant, &names.user, &names.credential].contains(&name);

@@ -177,9 +177,9 @@ impl TokenSource {
         let _ = self.board(slot, want);
     }
 
-    /// Notes that the org accepted a call of `family` with this session.
-    pub fn accepted(&self, slot: &Arc<Slot>, session: &Session, family: ApiFamily) {
-        session.note_accepted(family, self.clock().now());
+    /// Notes that the org accepted a call of `family` with this session at `now`.
+    pub fn accepted(&self, slot: &Arc<Slot>, session: &Session, family: ApiFamily, now: Instant) {
+        session.note_accepted(family, now);
         if slot.is_troubled() {
             self.cure(slot, session.generation, family);
         }

@@ -115,7 +115,7 @@ impl Watch {
     /// The session lives.
     pub(super) fn note_accepted(&mut self) {
         if !std::mem::replace(&mut self.accepted, true) {
-            self.tokens.accepted(&self.slot, &self.session, ApiFamily::PubSub);
+            self.tokens.accepted(&self.slot, &self.session, ApiFamily::PubSub, self.tokens.clock().now());
         }
     }
 

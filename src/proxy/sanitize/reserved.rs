@@ -4,7 +4,8 @@
 /// Longest name, or beginning of one, that a reserved name can be.
 const MAX_FOLDED_BYTES: usize = 32;
 
-/// Whether a request header is a credential, a tag, or says who is calling: Orgpass alone decides about those.
+/// Whether a request header (in lower case) is a credential, a tag, or says who is calling: Orgpass alone decides about
+/// those.
 pub fn is_reserved(name: &str) -> bool {
     folded(name, |name| {
         matches!(
@@ -69,11 +70,11 @@ fn fold(byte: u8) -> u8 {
     if byte == b'_' { b'-' } else { byte.to_ascii_lowercase() }
 }
 
-/// Asks about a header's name in lower case with `_` folded into `-`. Nearly every name is in that form already. A
-/// longer name than any reserved one is cut: its beginning still decides.
+/// Asks about a header's name with `_` folded into `-`. A longer name than any reserved one is cut: its beginning still
+/// decides.
 fn folded(name: &str, ask: impl Fn(&str) -> bool) -> bool {
     let bytes = name.as_bytes();
-    if !bytes.iter().any(|byte| *byte == b'_' || byte.is_ascii_uppercase()) {
+    if memchr::memchr(b'_', bytes).is_none() {
         return ask(name);
     }
     let mut buffer = [0; MAX_FOLDED_BYTES];

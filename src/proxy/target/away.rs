@@ -86,11 +86,11 @@ impl Outgoing {
         }
     }
 
-    /// Notes that the token was accepted that the call went with.
-    pub fn note_accepted(&self, tokens: &TokenSource, slot: &Arc<Slot>, session: &Session) {
+    /// Notes that the token that the call went with was accepted at `now`.
+    pub fn note_accepted(&self, tokens: &TokenSource, slot: &Arc<Slot>, session: &Session, now: Instant) {
         match self.data_cloud() {
             Some(own) => tokens.accepted_by_data_cloud(slot, session, own),
-            None => tokens.accepted(slot, session, self.family),
+            None => tokens.accepted(slot, session, self.family, now),
         }
     }
 
