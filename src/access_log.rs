@@ -1,11 +1,12 @@
 //! The access log: one line a request. Workers format by hand into a buffer of their own; another thread writes the
-//! buffers out, so that a slow reader of the log never holds a request. Only words of this program, names checked by
+//! buffers out, so that a slow reader of the log never holds a request, and sleeps while no lines come. Only words of this program, names checked by
 //! its parsers, templates of paths, ids and numbers go in; no path as it came, no query, no header but Salesforce's id of the
 //! request.
 
 use std::fmt;
 use std::io::Write;
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -14,7 +15,7 @@ use prometheus::IntCounter;
 
 /// A buffer that has grown to this size because nobody reads the log takes no more lines.
 const FULL_BYTES: usize = 4 << 20;
-/// How long a line may lie in a buffer.
+/// How long the first line lies in a buffer, so that others can go with it.
 const FLUSH_EVERY: Duration = Duration::from_millis(200);
 
 /// The form of the log.
@@ -43,17 +44,48 @@ pub struct AccessLog {
     format: Format,
     buffers: Arc<Mutex<Vec<Buffer>>>,
     dropped: IntCounter,
-    stop: Sender<()>,
+    bell: Arc<Bell>,
     writer: Option<JoinHandle<()>>,
 }
 
 type Buffer = Arc<Mutex<Vec<u8>>>;
+
+/// What the writer may be told.
+enum Told {
+    /// There is a line in a buffer.
+    Line,
+    /// There will be no more.
+    End,
+}
+
+/// Wakes the writer for the first line after it has looked into the buffers; the others find it rung already.
+struct Bell {
+    is_rung: AtomicBool,
+    told: Sender<Told>,
+}
+
+impl Bell {
+    /// Called when a line has been put into a buffer. A flush locks each buffer after it has [`Bell::reset`]: if it was
+    /// too early for this line, then this load, which comes after that lock, sees what was reset.
+    fn ring(&self) {
+        if !self.is_rung.load(Ordering::Relaxed) && !self.is_rung.swap(true, Ordering::Relaxed) {
+            // Without a writer there is nobody to wake.
+            let _ = self.told.send(Told::Line);
+        }
+    }
+
+    /// Called before the buffers are looked into.
+    fn reset(&self) {
+        self.is_rung.store(false, Ordering::Relaxed);
+    }
+}
 
 /// One worker's end of the log.
 #[derive(Clone)]
 pub struct LogBuffer {
     format: Format,
     buffer: Buffer,
+    bell: Arc<Bell>,
     dropped: IntCounter,
 }
 
@@ -84,31 +116,26 @@ pub(crate) use key;
 pub struct Line<'a> {
     format: Format,
     out: MutexGuard<'a, Vec<u8>>,
+    bell: &'a Bell,
 }
 
 impl AccessLog {
     /// A log that is written to `sink` by a thread of its own.
     pub fn start(format: Format, mut sink: Box<dyn Write + Send>, dropped: IntCounter) -> std::io::Result<Self> {
         let buffers: Arc<Mutex<Vec<Buffer>>> = Arc::default();
-        let (stop, stopped) = mpsc::channel();
-        let shared = Arc::clone(&buffers);
-        let writer = std::thread::Builder::new().name("access-log".to_owned()).spawn(move || {
-            loop {
-                let last = stopped.recv_timeout(FLUSH_EVERY) != Err(RecvTimeoutError::Timeout);
-                flush(&shared, sink.as_mut());
-                if last {
-                    return;
-                }
-            }
-        })?;
-        Ok(Self { format, buffers, dropped, stop, writer: Some(writer) })
+        let (told, hears) = mpsc::channel();
+        let bell = Arc::new(Bell { is_rung: AtomicBool::new(false), told });
+        let (shared, rung) = (Arc::clone(&buffers), Arc::clone(&bell));
+        let write = move || write_out(&hears, &rung, &shared, sink.as_mut());
+        let writer = std::thread::Builder::new().name("access-log".to_owned()).spawn(write)?;
+        Ok(Self { format, buffers, dropped, bell, writer: Some(writer) })
     }
 
     /// A buffer for one worker.
     pub fn buffer(&self) -> LogBuffer {
         let buffer = Buffer::default();
         lock(&self.buffers).push(Arc::clone(&buffer));
-        LogBuffer { format: self.format, buffer, dropped: self.dropped.clone() }
+        LogBuffer { format: self.format, buffer, bell: Arc::clone(&self.bell), dropped: self.dropped.clone() }
     }
 }
 
@@ -116,9 +143,24 @@ impl Drop for AccessLog {
     /// Writes out what is left.
     fn drop(&mut self) {
         // The receiver only goes away with the thread, which then has nothing left to stop.
-        let _ = self.stop.send(());
+        let _ = self.bell.told.send(Told::End);
         if let Some(writer) = self.writer.take() {
             let _ = writer.join();
+        }
+    }
+}
+
+/// Writes lines out until the end: some time after the first, with those that came meanwhile.
+fn write_out(hears: &Receiver<Told>, bell: &Bell, buffers: &Mutex<Vec<Buffer>>, sink: &mut dyn Write) {
+    loop {
+        let mut is_last = !matches!(hears.recv(), Ok(Told::Line));
+        if !is_last {
+            is_last = matches!(hears.recv_timeout(FLUSH_EVERY), Ok(Told::End) | Err(RecvTimeoutError::Disconnected));
+        }
+        bell.reset();
+        flush(buffers, sink);
+        if is_last {
+            return;
         }
     }
 }
@@ -158,7 +200,7 @@ impl LogBuffer {
             Format::Json => out.extend_from_slice(b"{\"event\":\"request\""),
             Format::Text => out.extend_from_slice(b"event=request"),
         }
-        let mut line = Line { format: self.format, out };
+        let mut line = Line { format: self.format, out, bell: &self.bell };
         line.decimal(key!("time"), now.as_secs(), now.subsec_millis());
         Some(line)
     }
@@ -227,6 +269,8 @@ impl Line<'_> {
             Format::Json => self.out.extend_from_slice(b"}\n"),
             Format::Text => self.out.push(b'\n'),
         }
+        drop(self.out);
+        self.bell.ring();
     }
 
     fn decimal(&mut self, key: Key, whole: u64, thousandths: u32) {
@@ -285,6 +329,29 @@ mod tests {
         drop(log);
         let bytes = lock(&sink.0).clone();
         String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn lines_are_written_soon_after_a_silence_too_and_whoever_writes_them() {
+        let sink = Shared::default();
+        let log =
+            AccessLog::start(Format::Text, Box::new(sink.clone()), IntCounter::new("dropped", "dropped").unwrap())
+                .unwrap();
+        let workers: Vec<LogBuffer> = (0..4).map(|_| log.buffer()).collect();
+        for round in 1..=3 {
+            std::thread::scope(|scope| {
+                for worker in &workers {
+                    scope.spawn(|| (0..50).for_each(|_| worker.line().unwrap().end()));
+                }
+            });
+            // Nothing else tells the writer that they are there.
+            let began = std::time::Instant::now();
+            let lines = || lock(&sink.0).iter().filter(|byte| **byte == b'\n').count();
+            while lines() < round * 4 * 50 {
+                assert!(began.elapsed() < Duration::from_secs(30), "{} lines in round {round}", lines());
+                std::thread::yield_now();
+            }
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::{Site, code};
 
 /// How long an idle process is watched.
 const WATCHED: Duration = Duration::from_secs(10);
-const MOST_WAKE_UPS_A_SECOND: f64 = 60.0;
+const MOST_WAKE_UPS_A_SECOND: f64 = 20.0;
 const MOST_TENANTS: usize = 3_000;
 const MOST_SERIES: usize = 2_000;
 
