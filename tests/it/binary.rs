@@ -174,7 +174,7 @@ fn orgpass(arguments: &[&str]) -> Command {
 
 /// An address for a process that is yet to start. The port has just had a connection, which the kernel remembers for a
 /// minute: nobody who asks for any port gets this one, and whoever names it does.
-fn free_address() -> SocketAddr {
+pub fn free_address() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let mut caller = TcpStream::connect(address).unwrap();

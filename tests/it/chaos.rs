@@ -1,12 +1,12 @@
 //! Tokens never break: real processes under load, whatever is killed, away or answers badly. Each connection that a
 //! person would have to consent to again is explained by an answer that was lost.
 
-mod backend;
+pub mod backend;
 mod breaking;
-mod fleet;
+pub mod fleet;
 mod journal;
 mod leaks;
-mod load;
+pub mod load;
 mod outage;
 mod sharing;
 mod trouble;

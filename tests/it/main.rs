@@ -4,6 +4,7 @@
 
 mod addressing;
 mod ahead;
+mod alerting;
 mod architecture;
 mod authenticating;
 mod binary;

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use orgpass::vault::new_key_line;
-use salesforce_sim::{App, AppOptions, Org, OrgOptions, Simulator};
+use salesforce_sim::{App, AppOptions, Org, OrgOptions, Simulator, Tokens, User};
 
 use super::backend::{Backend, Kind};
 use crate::caller::Caller;
@@ -29,6 +29,18 @@ pub enum Shape {
     Sidecars,
     /// Two hubs, for sidecars without grant keys.
     Hubs,
+    /// One hub, which looks at each connection and counts all of them twice a second.
+    WatchfulHub,
+}
+
+impl Shape {
+    fn hubs(self) -> usize {
+        match self {
+            Self::Sidecars => 0,
+            Self::Hubs => 2,
+            Self::WatchfulHub => 1,
+        }
+    }
 }
 
 /// How large a fleet is.
@@ -41,6 +53,7 @@ pub struct Size {
 /// What a test runs.
 pub struct Fleet {
     pub sim: Simulator,
+    app: App,
     pub connections: Vec<Connected>,
     pub sidecars: Vec<Arc<Member>>,
     pub hubs: Vec<Arc<Member>>,
@@ -53,6 +66,9 @@ pub struct Fleet {
 pub struct Connected {
     pub tenant: String,
     pub org: Org,
+    user: User,
+    /// Those with which it was connected.
+    pub tokens: Tokens,
 }
 
 /// One process that can be ended and started again.
@@ -102,6 +118,7 @@ impl Fleet {
         backend.write_files(dir.path());
         let mut fleet = Self {
             sim,
+            app,
             connections: vec![],
             sidecars: vec![],
             hubs: vec![],
@@ -109,25 +126,28 @@ impl Fleet {
             keys,
             dir,
         };
-        let exchanging = fleet.config(&app, true);
-        fleet.connect(&app, size.connections, &exchanging);
+        let exchanging = fleet.config(true);
+        fleet.connect(size.connections, &exchanging);
         for number in 0..size.sidecars {
-            let config = if shape == Shape::Sidecars { exchanging.clone() } else { fleet.config(&app, false) };
-            let member = fleet.member(&app, format!("sidecar{number}"), config);
+            let config = if shape == Shape::Sidecars { exchanging.clone() } else { fleet.config(false) };
+            let member = fleet.member(format!("sidecar{number}"), config);
             fleet.sidecars.push(member);
         }
-        for number in 0..2 * usize::from(shape == Shape::Hubs) {
+        for number in 0..shape.hubs() {
             let mut config = exchanging.clone();
-            config
-                .insert("hub".to_owned(), toml::Table::from_iter([("listen".to_owned(), "127.0.0.1:0".into())]).into());
-            let member = fleet.member(&app, format!("hub{number}"), config);
+            let mut hub = toml::Table::from_iter([("listen".to_owned(), "127.0.0.1:0".into())]);
+            if shape == Shape::WatchfulHub {
+                hub.insert("check_every".to_owned(), "500ms".into());
+            }
+            config.insert("hub".to_owned(), hub.into());
+            let member = fleet.member(format!("hub{number}"), config);
             fleet.hubs.push(member);
         }
         fleet
     }
 
     /// The configuration of a process in a folder below; one that exchanges, or a sidecar that asks the hub.
-    fn config(&self, app: &App, exchanges: bool) -> toml::Table {
+    fn config(&self, exchanges: bool) -> toml::Table {
         let backend = self.backend.lock().unwrap();
         let (store, app) = match exchanges {
             true => {
@@ -135,7 +155,7 @@ impl Fleet {
                     "[vault]\nsession_keys_file = \"../session.keys\"\ngrant_keys_file = \"../grant.keys\"\n\
                      journal_dir = \"journal\"\n\
                      [apps.default]\nclient_id = \"{}\"\nclient_secret_file = \"secret\"\nlogin_url = \"{}\"\n",
-                    app.client_id,
+                    self.app.client_id,
                     self.sim.url()
                 );
                 (backend.settings("orgpass"), app)
@@ -149,10 +169,10 @@ impl Fleet {
         format!("{listeners}{store}{app}{tokens}[salesforce]\ntrusted_hosts = [\"127.0.0.1\"]\n").parse().unwrap()
     }
 
-    fn member(&self, app: &App, name: String, config: toml::Table) -> Arc<Member> {
+    fn member(&self, name: String, config: toml::Table) -> Arc<Member> {
         let folder = self.dir.path().join(&name);
         std::fs::create_dir(&folder).unwrap();
-        let secret = self.sim.add_secret(app);
+        let secret = self.sim.add_secret(&self.app);
         write(&folder.join("secret"), &secret);
         write(&folder.join("orgpass.toml"), &config.to_string());
         Arc::new(Member {
@@ -167,28 +187,46 @@ impl Fleet {
     }
 
     /// Connects so many tenants, as an operator does.
-    fn connect(&mut self, app: &App, count: usize, config: &toml::Table) {
+    fn connect(&mut self, count: usize, config: &toml::Table) {
         let mut lines = String::new();
         for number in 0..count {
             let tenant = format!("tenant{number}");
             let org = self.sim.create_org(OrgOptions { name: tenant.clone(), ..OrgOptions::default() });
-            let tokens = self.sim.authorize(app, &self.sim.create_user(&org, &format!("ana@{tenant}.example")));
-            let line = serde_json::json!({
-                "tenant": tenant,
-                "instance_url": org.instance_url(),
-                "login_url": self.sim.url(),
-                "access_token": tokens.access_token,
-                "refresh_token": tokens.refresh_token,
-                "issued_at": tokens.issued_at,
-            });
-            lines.push_str(&format!("{line}\n"));
-            self.connections.push(Connected { tenant, org });
+            let user = self.sim.create_user(&org, &format!("ana@{tenant}.example"));
+            let connected = Connected { tokens: self.sim.authorize(&self.app, &user), tenant, org, user };
+            lines.push_str(&self.import_line(&connected));
+            self.connections.push(connected);
         }
         let folder = self.dir.path().join("operator");
         std::fs::create_dir(&folder).unwrap();
-        write(&folder.join("secret"), &app.client_secret);
+        write(&folder.join("secret"), &self.app.client_secret);
         write(&folder.join("orgpass.toml"), &config.to_string());
         self.operate(&["connection", "import", "--ndjson"], &lines);
+    }
+
+    /// What `connection import --ndjson` reads of a connection.
+    fn import_line(&self, connected: &Connected) -> String {
+        let line = serde_json::json!({
+            "tenant": connected.tenant,
+            "instance_url": connected.org.instance_url(),
+            "login_url": self.sim.url(),
+            "access_token": connected.tokens.access_token,
+            "refresh_token": connected.tokens.refresh_token,
+            "issued_at": connected.tokens.issued_at,
+        });
+        format!("{line}\n")
+    }
+
+    /// Connects a tenant anew, after its user has consented again. Blocks.
+    pub fn connect_again(&self, tenant: usize) {
+        let before = &self.connections[tenant];
+        let again = Connected {
+            tenant: before.tenant.clone(),
+            org: before.org.clone(),
+            user: before.user.clone(),
+            tokens: self.sim.authorize(&self.app, &before.user),
+        };
+        self.operate(&["connection", "import", "--ndjson"], &self.import_line(&again));
     }
 
     /// Runs a command until it succeeds, and gives what it printed. A store that is failing over is given a minute.
@@ -319,6 +357,11 @@ impl Member {
     /// Where callers connect.
     pub fn socket(&self) -> PathBuf {
         self.folder.join("proxy.sock")
+    }
+
+    /// Where operators connect.
+    pub fn ops(&self) -> SocketAddr {
+        self.ops.lock().unwrap().expect("it has been started")
     }
 
     /// When it was killed.
