@@ -1,4 +1,5 @@
-"""Checks chart, manifests and dashboard. `check.py PROGRAM`, from the repository's root.
+"""Checks chart, manifests and dashboard, and writes what the chart renders into a folder.
+`check.py PROGRAM RENDERED`, from the repository's root.
 
 With UPDATE_DOCS=1 it writes the chart's table of values and its copy of the rules
 instead of comparing them."""
@@ -20,6 +21,8 @@ MINORS = ("1.35", "1.36", "1.37")
 CUSTOM = ("monitoring.coreos.com/v1", "kustomize.config.k8s.io/v1beta1")
 CHART = pathlib.Path("helm/orgpass")
 PROGRAM = sys.argv[1]
+# What the chart renders, for tools that read files.
+RENDERED = pathlib.Path(sys.argv[2])
 faults = []
 
 
@@ -266,7 +269,10 @@ def main():
         fault("yamllint", said)
     check_generated()
     manifests = configurations = 0
+    shutil.rmtree(RENDERED, ignore_errors=True)
+    RENDERED.mkdir(parents=True)
     for where, found in renderings():
+        (RENDERED / f"{where.replace('/', '-').removesuffix('.yaml')}.yaml").write_text(yaml.safe_dump_all(found))
         manifests += check_schemas(where, found)
         check_pods(where, found)
         configurations += check_configurations(where, found)
