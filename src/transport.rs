@@ -1,6 +1,7 @@
 //! The only outbound client. It dials a host that has been parsed and allowed, checks the address before it connects,
 //! speaks TLS with verified certificates, keeps idle connections per instance, and never follows a redirect.
 
+mod collector;
 mod dial;
 mod driver;
 mod http2;
@@ -16,6 +17,7 @@ use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
+pub use collector::{Collector, CollectorError};
 pub use dial::DialError;
 pub use http2::{Http2Error, Http2Host, StreamBody};
 pub use instance::{Connection, Instance, ResponseBody, SendError};

@@ -2,6 +2,7 @@
 //! an [`InstanceUrl`] or a [`LoginUrl`]; every outgoing connection for a connection's token starts from one of
 //! the two, or from the Pub/Sub API's own [`PubSubUrl`].
 
+mod collector_url;
 mod pasted;
 mod pubsub_url;
 mod special_addresses;
@@ -15,6 +16,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::str::FromStr;
 
+pub use collector_url::{CollectorUrl, CollectorUrlError};
 pub use pubsub_url::PubSubUrl;
 pub use special_addresses::is_special_address;
 pub use target_url::{Environment, TargetHosts, TargetUrl};

@@ -57,7 +57,16 @@ impl OneShot {
     }
 
     /// Sends the request and reads the whole answer. `Host` and `User-Agent` are set here.
-    pub async fn send(mut self, mut request: Request<Full<Bytes>>) -> Result<Answer, OneShotError> {
+    pub async fn send(mut self, request: Request<Full<Bytes>>) -> Result<Answer, OneShotError> {
+        self.ask(request).await
+    }
+
+    /// Whether it can be asked again, for those whose requests may be repeated.
+    pub(super) fn is_ready(&self) -> bool {
+        self.sender.is_ready()
+    }
+
+    pub(super) async fn ask(&mut self, mut request: Request<Full<Bytes>>) -> Result<Answer, OneShotError> {
         request.headers_mut().insert(HOST, self.host.clone());
         request
             .headers_mut()
