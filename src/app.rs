@@ -30,6 +30,9 @@ use crate::shutdown::{self, Signals, Stop, Stopping};
 use crate::store::{Store, StoreError};
 use crate::telemetry;
 use crate::token::{AskHub, Clock, Parts, TokenSource};
+#[cfg(feature = "otlp")]
+use crate::traces::Exporter;
+use crate::traces::Tracer;
 use crate::transport::TransportError;
 
 /// How long exchanges may take to end when the process stops: the lease's life and some.
@@ -79,6 +82,8 @@ pub struct App {
     /// What ends by itself once it is asked to: the control socket, the hub.
     tasks: JoinSet<()>,
     engine: Engine,
+    #[cfg(feature = "otlp")]
+    exporter: Option<Exporter>,
     runtime: Option<Runtime>,
     // Writes out its last lines when it goes.
     _log: Option<AccessLog>,
@@ -122,7 +127,13 @@ impl App {
         runtime.spawn(engine.keys.clone().watch(engine.metrics.keys.clone()));
         runtime.spawn(warn_of_dangers(Arc::clone(&engine.store)));
         let log = config.log.access.then(|| start_log(config, &engine, log)).transpose()?;
-        let workers = start_workers(config, &engine, &tokens, log.as_ref(), listeners, &stopping)?;
+        #[cfg(feature = "otlp")]
+        let (tracer, exporter) = start_exporter(config, &engine).unzip();
+        // The configuration was refused if it names a collector that nothing could be exported to.
+        #[cfg(not(feature = "otlp"))]
+        let tracer = None;
+        let tells = Tells { log: log.as_ref(), tracer };
+        let workers = start_workers(config, &engine, &tokens, &tells, listeners, &stopping)?;
         drop(_within);
         Ok(Self {
             proxy_address,
@@ -133,6 +144,8 @@ impl App {
             tokens,
             tasks,
             engine,
+            #[cfg(feature = "otlp")]
+            exporter,
             runtime: Some(runtime),
             _log: log,
         })
@@ -187,6 +200,10 @@ impl App {
         };
         let settle = async { tokio::time::timeout(SETTLE_TIMEOUT, settle).await.is_ok() };
         let settled = runtime.block_on(settle);
+        #[cfg(feature = "otlp")]
+        if let Some(exporter) = self.exporter.take() {
+            runtime.block_on(exporter.finish());
+        }
         runtime.shutdown_timeout(Duration::from_secs(1));
         drained && settled
     }
@@ -241,11 +258,24 @@ fn start_log(config: &Config, engine: &Engine, sink: Box<dyn Write + Send>) -> i
     AccessLog::start(config.log.format, sink, engine.metrics.requests.log_dropped.clone())
 }
 
+#[cfg(feature = "otlp")]
+fn start_exporter(config: &Config, engine: &Engine) -> Option<(Arc<Tracer>, Exporter)> {
+    let settings = config.traces.as_ref()?;
+    let (tracer, exporter) = Exporter::start(settings, &engine.transport, &engine.metrics.traces);
+    Some((Arc::new(tracer), exporter))
+}
+
+/// What is told of each call.
+struct Tells<'a> {
+    log: Option<&'a AccessLog>,
+    tracer: Option<Arc<Tracer>>,
+}
+
 fn start_workers(
     config: &Config,
     engine: &Engine,
     tokens: &TokenSource,
-    log: Option<&AccessLog>,
+    tells: &Tells<'_>,
     listeners: Vec<Listener>,
     stopping: &shutdown::Stopping,
 ) -> Result<Vec<JoinHandle<bool>>, StartError> {
@@ -269,7 +299,7 @@ fn start_workers(
                 tokens: tokens.clone(),
                 transport: Arc::clone(&engine.transport),
                 targets: Arc::clone(&targets),
-                observer: Arc::new(Observer::new(requests, log.map(AccessLog::buffer))),
+                observer: Arc::new(Observer::new(requests, tells.log.map(AccessLog::buffer), tells.tracer.clone())),
                 admission: Arc::clone(&admission),
                 replay_memory: Arc::clone(&replay_memory),
                 clients: Arc::clone(&clients),

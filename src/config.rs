@@ -22,13 +22,13 @@ use crate::salesforce::hosts::TargetHosts;
 use crate::settings::{Section, unknown};
 use crate::store::StoreUrl;
 use crate::vault::Vault;
-use crate::{ops, proxy, server, store, telemetry, token, transport};
+use crate::{ops, proxy, server, store, telemetry, token, traces, transport};
 
 /// The file that is read when nothing else is named.
 pub const DEFAULT_FILE: &str = "orgpass.toml";
 
-const SECTIONS: [&str; 10] =
-    ["proxy", "ops", "hub", "store", "vault", "tokens", "apps", "salesforce", "log", "control"];
+const SECTIONS: [&str; 11] =
+    ["proxy", "ops", "hub", "store", "vault", "tokens", "apps", "salesforce", "log", "traces", "control"];
 /// Files of a few kilobytes are usual; anything near this size is not a configuration.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
@@ -53,6 +53,8 @@ pub struct Config {
     pub extra_roots: Option<Vec<u8>>,
     /// Section `[log]`.
     pub log: telemetry::Settings,
+    /// Section `[traces]`, if it names a collector.
+    pub traces: Option<traces::Settings>,
     /// Section `[hub]`: the process is a hub if it has one.
     pub hub: Option<crate::hub::Settings>,
     /// The control socket: `control.listen`, else beside the store file; none with Redis unless it is named.
@@ -130,6 +132,7 @@ impl Config {
         let mut tokens = token::Settings::read(sections.take("tokens"));
         tokens.wait = proxy.token_wait;
         let log = telemetry::Settings::read(sections.take("log"));
+        let traces = traces::Settings::read(sections.take("traces"));
         let control = control::read(sections.take("control"), &store.url);
         let mut warnings = Vec::new();
         let hub =
@@ -149,7 +152,7 @@ impl Config {
         if let Some(Err(error)) = store.password_file.clone().map(|file| SecretFile::new(file).read()) {
             sections.fault("store.password_file", error.to_string());
         }
-        warnings.extend(warnings::of(&store, hub.as_ref(), &apps));
+        warnings.extend(warnings::of(&store, hub.as_ref(), &apps, traces.as_ref()));
         Some(Self {
             proxy,
             ops,
@@ -160,6 +163,7 @@ impl Config {
             targets,
             extra_roots,
             log,
+            traces,
             hub,
             control,
             journal_dir,

@@ -11,6 +11,7 @@
 //! - [`oauth`]: the token endpoint
 //! - [`token`]: the token engine: what the proxy asks for tokens
 //! - [`metrics`]: every metric
+//! - [`traces`]: which calls are traced, and the export of their spans
 //! - [`management`]: what an operator does to connections
 //! - [`hub`]: what exchanges for processes without grant keys, and watches all connections
 //! - [`control`]: the socket by which the command line reaches a running process
@@ -40,5 +41,6 @@ pub mod shutdown;
 pub mod store;
 pub mod telemetry;
 pub mod token;
+pub mod traces;
 pub mod transport;
 pub mod vault;

@@ -2,6 +2,7 @@
 //! so that their number is bounded by types; a tenant is never a label.
 
 mod hub;
+mod traces;
 
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use prometheus::{
 };
 
 pub use hub::HubMetrics;
+pub use traces::{SpanResult, TraceMetrics};
 
 /// From the proxy's own cost to a query that runs into Salesforce's ten minutes.
 const REQUEST_BUCKETS: &[f64] =
@@ -39,6 +41,8 @@ pub struct Metrics {
     pub store: StoreMetrics,
     /// What is known of keys.
     pub keys: KeyMetrics,
+    /// What becomes of traces.
+    pub traces: TraceMetrics,
 }
 
 /// Metrics of the data path.
@@ -243,6 +247,7 @@ impl Metrics {
                 ),
             },
             keys: KeyMetrics::new(&r),
+            traces: TraceMetrics::register(&r),
             registry: r,
         };
         // So that growth from nothing is seen, these are there from the start.

@@ -112,8 +112,9 @@ impl From<ProxyError> for Refusal {
 
 impl Proxy {
     /// Answers one call: observe, and respond to whatever came of the rest.
-    pub async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Response<Body> {
+    pub async fn handle(self: Arc<Self>, mut request: Request<Incoming>) -> Response<Body> {
         let mut seen = self.observer.begin(request.method(), request.uri());
+        seen.join_trace(&mut request);
         let relayed = match request.version() {
             Version::HTTP_2 => Box::pin(self.relay_grpc(request, &mut seen)).await,
             _ => self.relay(request, &mut seen).await,

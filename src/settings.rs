@@ -112,6 +112,24 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// A part of the whole, from 0 to 1, or the default.
+    pub fn ratio_or(&mut self, key: &'static str, default: f64) -> f64 {
+        let ratio = match self.take(key) {
+            None => return default,
+            Some(Value::Float(number)) => Some(number),
+            Some(Value::Integer(number)) => i32::try_from(number).ok().map(f64::from),
+            Some(Value::String(text)) => text.parse().ok(),
+            Some(_) => None,
+        };
+        match ratio.filter(|ratio| (0.0..=1.0).contains(ratio)) {
+            Some(ratio) => ratio,
+            None => {
+                self.fault(key, "must be a number from 0 to 1, such as 0.1");
+                default
+            }
+        }
+    }
+
     /// `true` or `false`, or the default.
     pub fn flag_or(&mut self, key: &'static str, default: bool) -> bool {
         match self.take(key) {
@@ -265,13 +283,15 @@ mod tests {
 
     #[test]
     fn texts_from_the_environment_stand_for_numbers_flags_and_lists() {
-        let table: Table = "n = \"7\"\nflag = \"true\"\nhosts = \"a, b\"\nsize = \"1MiB\"".parse().unwrap();
+        let table: Table =
+            "n = \"7\"\nflag = \"true\"\nhosts = \"a, b\"\nsize = \"1MiB\"\npart = \"0.25\"".parse().unwrap();
         let mut faults = Vec::new();
         let mut section = Section::new("x", table, Path::new("/etc"), &mut faults);
         assert_eq!(section.integer_or("n", 1, 1..=9), 7);
         assert!(section.flag_or("flag", false));
         assert_eq!(section.list::<String>("hosts"), ["a", "b"]);
         assert_eq!(section.bytes_or("size", 0, 0..=u64::MAX), 1 << 20);
+        assert_eq!(section.ratio_or("part", 1.0), 0.25);
         section.finish();
         assert_eq!(faults, []);
     }

@@ -3,10 +3,15 @@
 use super::vault::readable_by_others;
 use crate::oauth::{Apps, Flow};
 use crate::settings::Fault;
-use crate::{hub, store};
+use crate::{hub, store, traces};
 
 /// Warnings about the files of secrets that these sections name, and about grants that are on their way out.
-pub(super) fn of(store: &store::Settings, hub: Option<&hub::Settings>, apps: &Apps) -> Vec<Fault> {
+pub(super) fn of(
+    store: &store::Settings,
+    hub: Option<&hub::Settings>,
+    apps: &Apps,
+    traces: Option<&traces::Settings>,
+) -> Vec<Fault> {
     let mut warnings = Vec::new();
     for (key, file) in [
         ("store.password_file", &store.password_file),
@@ -15,6 +20,8 @@ pub(super) fn of(store: &store::Settings, hub: Option<&hub::Settings>, apps: &Ap
     ] {
         warnings.extend(file.as_deref().and_then(|file| readable_by_others(key, file)));
     }
+    let headers_file = traces.and_then(|traces| traces.headers_file.as_deref());
+    warnings.extend(headers_file.and_then(|file| readable_by_others("traces.headers_file", file)));
     let tokens_file = hub.and_then(|hub| hub.api_tokens_file.as_deref());
     warnings.extend(tokens_file.and_then(|file| readable_by_others("hub.api_tokens_file", file)));
     for webhook in hub.iter().flat_map(|hub| &hub.webhooks) {

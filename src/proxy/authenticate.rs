@@ -51,10 +51,12 @@ pub async fn authenticate(
             session = Box::pin(target::aim(proxy, slot, target, session, call)).await?;
         }
         let sent = proxy.tokens.clock().now();
-        seen.set_generation(session.generation);
+        if let Some(context) = seen.begin_sending(session.generation, call.instance(&session).url()) {
+            call.carry(context);
+        }
         let answer = forward(&proxy.transport, proxy.worker, call, &session, body).await;
         let answered = proxy.tokens.clock().now();
-        seen.add_upstream(answered.saturating_duration_since(sent));
+        seen.end_sending(answered.saturating_duration_since(sent), answer.as_ref().map(|answer| &answer.response));
         let dead = match inspect(proxy, slot, call, body, &session, answer?, answered).await? {
             Answered::Live(mut response) => {
                 if sends > 1 {

@@ -14,6 +14,7 @@ use super::streaming::Batch;
 use super::target::Away;
 use crate::salesforce::{ApiFamily, TokenPlace};
 use crate::token::Session;
+use crate::traces::context::TRACEPARENT;
 use crate::transport::{Connection, DialError, RequestBody, ResponseBody, SendError, Transport};
 
 const X_SFDC_SESSION: HeaderName = HeaderName::from_static("x-sfdc-session");
@@ -135,6 +136,11 @@ impl Outgoing {
     /// The headers that go on, without host and token.
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
+    }
+
+    /// Sends a `traceparent` with the call from here on.
+    pub fn carry(&mut self, context: HeaderValue) {
+        self.headers.insert(TRACEPARENT, context);
     }
 
     fn request(&mut self, session: &Session, body: &ReplayBody) -> Request<RequestBody> {

@@ -54,9 +54,9 @@ impl Proxy {
         let slot = self.connection(&mut head, family, None, permit, seen).map_err(&refused)?;
         sanitize::request(&mut head.headers);
         head.headers.remove(HOST);
-        let call = Outgoing::new(self.transport.pub_sub().url(), &head.uri, head.headers, tenant_id);
+        let mut call = Outgoing::new(self.transport.pub_sub().url(), &head.uri, head.headers, tenant_id);
         let body = ReplayBody::new(Source::Caller(body), &self.settings.replay, &self.replay_memory);
-        authenticate::authenticate(self, &slot, &call, &body, seen).await.map_err(&refused)
+        authenticate::authenticate(self, &slot, &mut call, &body, seen).await.map_err(&refused)
     }
 }
 

@@ -2,15 +2,17 @@
 //! writes its line and gives its permit back.
 
 mod ids;
+mod trace;
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use prometheus::{Histogram, IntCounter};
 
 use self::ids::{Ids, RequestId, org_request};
+use self::trace::Traced;
 use super::admit::Permit;
 use super::error::Code;
 use super::identify::Identity;
@@ -18,6 +20,7 @@ use crate::access_log::{LogBuffer, key};
 use crate::connection::{Generation, KeyRef};
 use crate::metrics::RequestMetrics;
 use crate::salesforce::{ApiFamily, path_template};
+use crate::traces::Tracer;
 
 /// What one worker counts and logs with. Metric handles are resolved once and kept.
 pub struct Observer {
@@ -26,6 +29,7 @@ pub struct Observer {
     request_duration: [Histogram; FAMILIES + 1],
     upstream_duration: [Histogram; FAMILIES + 1],
     log: Option<LogBuffer>,
+    tracer: Option<Arc<Tracer>>,
     ids: Ids,
 }
 
@@ -88,7 +92,7 @@ enum MethodLabel {
 
 /// One call under observation. Its drop is the end of the call.
 pub struct Observation {
-    observer: std::sync::Arc<Observer>,
+    observer: Arc<Observer>,
     id: RequestId,
     started: Instant,
     method: MethodLabel,
@@ -107,11 +111,13 @@ pub struct Observation {
     end: Option<End>,
     identity: Option<Identity>,
     permit: Option<Permit>,
+    /// If it is part of a sampled trace.
+    traced: Option<Box<Traced>>,
 }
 
 impl Observer {
-    /// An observer for one worker, with its buffer of the access log if there is one.
-    pub fn new(metrics: &RequestMetrics, log: Option<LogBuffer>) -> Self {
+    /// An observer for one worker, with its buffer of the access log and the tracer if there are any.
+    pub fn new(metrics: &RequestMetrics, log: Option<LogBuffer>, tracer: Option<Arc<Tracer>>) -> Self {
         let per_family = |histograms: &prometheus::HistogramVec| {
             std::array::from_fn(|index| {
                 histograms.with_label_values(&[family_label(ApiFamily::ALL.get(index).copied())])
@@ -123,16 +129,17 @@ impl Observer {
             metrics: metrics.clone(),
             counters: Mutex::default(),
             log,
+            tracer,
             ids: Ids::new(),
         }
     }
 
     /// Begins to observe a call.
-    pub fn begin(self: &std::sync::Arc<Self>, method: &Method, uri: &Uri) -> Box<Observation> {
+    pub fn begin(self: &Arc<Self>, method: &Method, uri: &Uri) -> Box<Observation> {
         self.metrics.in_flight.inc();
         Box::new(Observation {
             id: self.ids.next(),
-            observer: std::sync::Arc::clone(self),
+            observer: Arc::clone(self),
             started: Instant::now(),
             method: MethodLabel::of(method),
             uri: uri.clone(),
@@ -147,6 +154,7 @@ impl Observer {
             end: None,
             identity: None,
             permit: None,
+            traced: None,
         })
     }
 
@@ -199,16 +207,6 @@ impl Observation {
         self.replay
     }
 
-    /// Adds time that the org took to begin an answer.
-    pub fn add_upstream(&mut self, took: Duration) {
-        self.upstream += took;
-    }
-
-    /// The call is sent with a session of this generation.
-    pub fn set_generation(&mut self, generation: Generation) {
-        self.generation = Some(generation);
-    }
-
     /// The org has answered with these headers.
     pub fn note_org_answer(&mut self, headers: &HeaderMap) {
         self.org_request = org_request(headers);
@@ -254,6 +252,9 @@ impl Observation {
     fn write_line(&self, took: Duration, outcome: Outcome) {
         let Some(mut line) = self.observer.log.as_ref().and_then(LogBuffer::line) else { return };
         line.word(key!("id"), self.id.as_str());
+        if let Some(traced) = &self.traced {
+            line.plain(key!("trace"), traced.id());
+        }
         if let Some(key) = self.key() {
             line.text(key!("tenant"), key.tenant());
             if let Some(user) = key.user() {
@@ -298,6 +299,7 @@ impl Drop for Observation {
         let labels = Labels { family: self.family, method: self.method, status: self.status.as_u16(), outcome };
         observer.count(labels);
         self.write_line(took, outcome);
+        self.finish_trace(took, outcome);
     }
 }
 

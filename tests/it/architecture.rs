@@ -44,6 +44,7 @@ const EXPOSES: &[&str] = &[
     "token/own_app.rs",
     "token/sealed.rs",
     "token/session.rs",
+    "traces/headers_file.rs",
 ];
 
 /// Every file of `src` outside of tests.

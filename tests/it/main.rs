@@ -18,6 +18,8 @@ mod delivering;
 mod documents;
 mod encrypting;
 mod exchanging;
+#[cfg(feature = "otlp")]
+mod exporting;
 mod fencing;
 mod granting;
 mod hubbing;

@@ -1,6 +1,6 @@
 //! The Pub/Sub API through the proxy: gRPC over HTTP/2, by TLS and in the clear.
 
-mod grpc;
+pub mod grpc;
 
 use http_body_util::BodyExt;
 use salesforce_sim::eventbus::{

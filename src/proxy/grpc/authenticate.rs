@@ -27,17 +27,21 @@ use crate::transport::{Http2Error, StreamBody};
 pub(super) async fn authenticate(
     proxy: &Proxy,
     slot: &Arc<Slot>,
-    call: &Outgoing,
+    call: &mut Outgoing,
     body: &ReplayBody,
     seen: &mut Observation,
 ) -> Result<Response<Body>, ProxyError> {
     let mut session = proxy.tokens.current(slot, ApiFamily::PubSub).await?;
     for sends in 1..=MAX_SENDS {
         let sent = proxy.tokens.clock().now();
-        seen.set_generation(session.generation);
+        if let Some(context) = seen.begin_sending(session.generation, proxy.transport.pub_sub().url()) {
+            call.carry(context);
+        }
         let answer = timeout(ApiFamily::PubSub.row().first_byte_timeout, send(proxy, call, &session, body)).await;
-        seen.add_upstream(proxy.tokens.clock().now().saturating_duration_since(sent));
-        let answer = answer.unwrap_or(Err(ProxyError::UpstreamTimeout))?;
+        let answer = answer.unwrap_or(Err(ProxyError::UpstreamTimeout));
+        let took = proxy.tokens.clock().now().saturating_duration_since(sent);
+        seen.end_sending(took, answer.as_ref().map(|beginning| &beginning.answer));
+        let answer = answer?;
         if let Some(mut response) = accept(proxy, slot, call, &session, answer, sent)? {
             body.forget();
             if sends > 1 {

@@ -9,6 +9,7 @@ use crate::proxy::policy;
 use crate::salesforce::hosts::PubSubUrl;
 use crate::salesforce::pubsub;
 use crate::token::Session;
+use crate::traces::context::TRACEPARENT;
 use crate::transport::RequestBody;
 
 const INSTANCEURL: HeaderName = HeaderName::from_static("instanceurl");
@@ -34,6 +35,11 @@ impl Outgoing {
         let target = Uri::from_parts(parts).expect("scheme, authority and path are a URL");
         let tenant_id = tenant_id.filter(|id| is_org_id(id.as_bytes()));
         Self { answers_once: pubsub::answers_once(uri.path()), target, headers, tenant_id }
+    }
+
+    /// Sends a `traceparent` with the call from here on.
+    pub(super) fn carry(&mut self, context: HeaderValue) {
+        self.headers.insert(TRACEPARENT, context);
     }
 
     /// The call with `session`.

@@ -36,6 +36,9 @@ fn read(shown: &str) -> Result<Config, String> {
     }
     let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     provide(&mut table, folder.path(), &certified);
+    if !orgpass::traces::ARE_BUILT_IN {
+        table.remove("traces");
+    }
     Config::from_toml(&table.to_string(), folder.path()).map_err(|faults| faults.to_string())
 }
 
@@ -51,6 +54,7 @@ fn provide(table: &mut Table, folder: &Path, certified: &rcgen::CertifiedKey<rcg
                     "tls_private_key_file" => certified.signing_key.serialize_pem(),
                     "private_key_file" => salesforce_sim::AppKey::first().private_key.to_owned(),
                     "api_tokens_file" => format!("backend {}", "x".repeat(32)),
+                    "headers_file" => "Authorization: Bearer key".to_owned(),
                     "secret_file" => crate::delivering::SECRET.to_owned(),
                     key if key.contains("keys") => new_key_line().to_string(),
                     _ => "a secret".to_owned(),
