@@ -37,6 +37,9 @@ the proxy under an application that is still at work.
     - {name: orgpass-proxy, mountPath: /run/orgpass-proxy}
     {{- end }}
     {{- include "orgpass.storeMounts" .Values.sidecar.store | nindent 4 }}
+    {{- if .Values.sidecar.traces.headersSecret }}
+    - {name: orgpass-traces, mountPath: /etc/orgpass-traces, readOnly: true}
+    {{- end }}
 {{- end }}
 
 {{- define "orgpass.sidecarVolumes" -}}
@@ -51,4 +54,8 @@ the proxy under an application that is still at work.
   emptyDir: {medium: Memory, sizeLimit: 1Mi}
 {{- end }}
 {{- include "orgpass.storeVolumes" .Values.sidecar.store }}
+{{- with .Values.sidecar.traces.headersSecret }}
+- name: orgpass-traces
+  secret: {secretName: {{ . | quote }}, defaultMode: 0440, items: [{key: headers, path: headers}]}
+{{- end }}
 {{- end }}
