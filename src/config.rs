@@ -49,8 +49,8 @@ pub struct Config {
     pub transport: transport::Settings,
     /// Hosts of section `[salesforce]` that calls may be sent to in place of their org's.
     pub targets: TargetHosts,
-    /// What `salesforce.ca_file` holds: certificates in PEM.
-    pub extra_roots: Option<Vec<u8>>,
+    /// Certificates in PEM that are trusted beside the public roots: `salesforce.ca_file`.
+    pub ca_file: Option<PathBuf>,
     /// Section `[log]`.
     pub log: telemetry::Settings,
     /// Section `[traces]`, if it names a collector.
@@ -124,7 +124,7 @@ impl Config {
     /// Reads every section. `None` only with faults.
     fn read(table: Table, base: &Path, faults: &mut Vec<Fault>) -> Option<Self> {
         let mut sections = Sections::split(table, base, faults);
-        let (transport, extra_roots, targets) = salesforce::read(sections.take("salesforce"));
+        let (transport, ca_file, targets) = salesforce::read(sections.take("salesforce"));
         let apps = Apps::read(sections.take("apps"), &transport.trusted_hosts);
         let proxy = proxy::Settings::read(sections.take("proxy"));
         let ops = ops::Settings::read(sections.take("ops"));
@@ -161,7 +161,7 @@ impl Config {
             apps,
             transport,
             targets,
-            extra_roots,
+            ca_file,
             log,
             traces,
             hub,

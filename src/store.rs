@@ -24,7 +24,7 @@ pub use document::{AuditEntry, DocumentKind, DocumentName, DocumentNameError, Do
 pub use embedded::EmbeddedStore;
 pub use observed::ObservedStore;
 pub use record::{AttemptId, Fingerprint, GrantKind, Head, Intent, Owner, StoreTime};
-pub use redis::{Access, RedisStore};
+pub use redis::{Access, Credentials, RedisStore};
 pub use redis_url::RedisUrl;
 pub use settings::{Settings, StoreUrl};
 

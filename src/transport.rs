@@ -9,13 +9,11 @@ mod instance;
 mod one_shot;
 mod request_body;
 mod settings;
+mod trust;
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
-
-use rustls::{ClientConfig, RootCertStore};
-use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject;
 
 pub use collector::{Collector, CollectorError};
 pub use dial::DialError;
@@ -25,11 +23,15 @@ pub use one_shot::{Answer, OneShot, OneShotError};
 pub use request_body::{BodyError, RequestBody};
 pub use settings::Settings;
 
+use self::trust::Trust;
 use crate::salesforce::hosts::{InstanceUrl, LoginUrl, Origin, TargetUrl, WebUrl};
 
 /// Why the outbound client cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum TransportError {
+    /// The file of extra roots cannot be read.
+    #[error("cannot read {0}: {1}")]
+    Unreadable(String, std::io::Error),
     /// The extra roots are not PEM certificates.
     #[error("salesforce.ca_file is not a file of PEM certificates: {0}")]
     CaFile(String),
@@ -38,7 +40,7 @@ pub enum TransportError {
 /// The outbound client of one process.
 pub struct Transport {
     settings: Settings,
-    tls: Arc<ClientConfig>,
+    trust: Arc<Trust>,
     workers: usize,
     pub_sub: Http2Host,
     /// Instances in use, so that all users of one org share its connections.
@@ -46,23 +48,12 @@ pub struct Transport {
 }
 
 impl Transport {
-    /// A client that trusts the public roots and the PEM certificates of `extra_roots`. `workers` is the number of proxy
+    /// A client that trusts the public roots and the PEM certificates in `ca_file`. `workers` is the number of proxy
     /// threads that send through it.
-    pub fn new(settings: Settings, extra_roots: Option<&[u8]>, workers: usize) -> Result<Self, TransportError> {
-        let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-        for certificate in extra_roots.into_iter().flat_map(CertificateDer::pem_slice_iter) {
-            let certificate = certificate.map_err(|error| TransportError::CaFile(error.to_string()))?;
-            roots.add(certificate).map_err(|error| TransportError::CaFile(error.to_string()))?;
-        }
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let mut tls = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .expect("the ring provider has the default protocol versions")
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        tls.alpn_protocols = vec![b"http/1.1".to_vec()];
-        let pub_sub = Http2Host::new(settings.pubsub_url.clone(), &tls, settings.clone(), workers);
-        Ok(Self { settings, tls: Arc::new(tls), workers, pub_sub, instances: Mutex::new(Vec::new()) })
+    pub fn new(settings: Settings, ca_file: Option<PathBuf>, workers: usize) -> Result<Self, TransportError> {
+        let trust = Arc::new(Trust::load(ca_file)?);
+        let pub_sub = Http2Host::new(settings.pubsub_url.clone(), Arc::clone(&trust), settings.clone(), workers);
+        Ok(Self { settings, trust, workers, pub_sub, instances: Mutex::new(Vec::new()) })
     }
 
     /// The instance at `url` with its idle connections, shared by everybody who names it.
@@ -93,13 +84,13 @@ impl Transport {
 
     /// Dials a login host for one exchange: a connection of its own, ready to send exactly one request.
     pub async fn one_shot(&self, url: &LoginUrl) -> Result<OneShot, DialError> {
-        let stream = dial::dial(url.is_https(), url.host(), url.port(), &self.tls, &self.settings).await?;
+        let stream = dial::dial(url.is_https(), url.host(), url.port(), self.trust.http1(), &self.settings).await?;
         OneShot::handshake(stream, url.authority().to_owned(), self.settings.exchange_timeout).await
     }
 
     /// Dials somebody else's server, for one request.
     pub async fn one_shot_to(&self, url: &WebUrl) -> Result<OneShot, DialError> {
-        let stream = dial::dial(url.is_https(), url.host(), url.port(), &self.tls, &self.settings).await?;
+        let stream = dial::dial(url.is_https(), url.host(), url.port(), self.trust.http1(), &self.settings).await?;
         OneShot::handshake(stream, url.authority().to_owned(), self.settings.exchange_timeout).await
     }
 
@@ -124,7 +115,7 @@ impl Transport {
     /// A new connection of `instance`.
     pub async fn fresh_connection(&self, instance: &Arc<Instance>, worker: usize) -> Result<Connection, DialError> {
         let url = instance.url();
-        let stream = dial::dial(url.is_https(), url.host(), url.port(), &self.tls, &self.settings).await?;
+        let stream = dial::dial(url.is_https(), url.host(), url.port(), self.trust.http1(), &self.settings).await?;
         Connection::handshake(instance, worker, stream).await
     }
 

@@ -10,7 +10,7 @@ use crate::management::{Examiner, KeyKeeper, Management};
 use crate::metrics::Metrics;
 use crate::oauth::SecretFile;
 use crate::secret::Secret;
-use crate::store::{Access, EmbeddedStore, ObservedStore, RedisStore, Store, StoreUrl};
+use crate::store::{self, Access, Credentials, EmbeddedStore, ObservedStore, RedisStore, Store, StoreUrl};
 use crate::token::{Breaker, Exchanger, ExchangerParts, Successors};
 use crate::transport::Transport;
 
@@ -68,32 +68,40 @@ pub fn examiner(config: &Config) -> Result<Examiner, StartError> {
 }
 
 fn transport(config: &Config) -> Result<Arc<Transport>, StartError> {
-    let roots = config.extra_roots.as_deref();
-    Ok(Arc::new(Transport::new(config.transport.clone(), roots, config.proxy.workers)?))
+    Ok(Arc::new(Transport::new(config.transport.clone(), config.ca_file.clone(), config.proxy.workers)?))
 }
 
 fn open_store(config: &Config) -> Result<Arc<dyn Store>, StartError> {
     match &config.store.url {
         StoreUrl::File(path) => Ok(Arc::new(EmbeddedStore::open(path)?)),
-        StoreUrl::Redis(_) => Ok(Arc::new(RedisStore::connect(&config.store, redis_access(config)?)?)),
+        StoreUrl::Redis(_) => {
+            let files = CredentialFiles(config.store.clone());
+            files.read().map_err(StartError::File)?;
+            Ok(Arc::new(RedisStore::connect(&config.store, files)?))
+        }
     }
 }
 
-fn redis_access(config: &Config) -> Result<Access, StartError> {
-    let secret = |key: &str, file: &Option<PathBuf>| {
-        let secret = file.clone().map(|file| SecretFile::new(file).read()).transpose();
-        secret.map_err(|error| StartError::File(format!("store.{key}: {error}")))
-    };
-    let bytes = |key: &str, file: &Option<PathBuf>| {
-        let bytes = file.as_ref().map(std::fs::read).transpose();
-        bytes.map_err(|error| StartError::File(format!("store.{key}: {error}")))
-    };
-    let store = &config.store;
-    Ok(Access {
-        password: secret("password_file", &store.password_file)?,
-        sentinel_password: secret("sentinel_password_file", &store.sentinel_password_file)?,
-        ca_pem: bytes("ca_file", &store.ca_file)?,
-        client_cert_pem: bytes("client_cert_file", &store.client_cert_file)?,
-        client_key_pem: bytes("client_key_file", &store.client_key_file)?.map(Secret::new),
-    })
+/// The files that open Redis.
+struct CredentialFiles(store::Settings);
+
+impl Credentials for CredentialFiles {
+    fn read(&self) -> Result<Access, String> {
+        let secret = |key: &str, file: &Option<PathBuf>| {
+            let secret = file.clone().map(|file| SecretFile::new(file).read()).transpose();
+            secret.map_err(|error| format!("store.{key}: {error}"))
+        };
+        let bytes = |key: &str, file: &Option<PathBuf>| {
+            let bytes = file.as_ref().map(std::fs::read).transpose();
+            bytes.map_err(|error| format!("store.{key}: {error}"))
+        };
+        let store = &self.0;
+        Ok(Access {
+            password: secret("password_file", &store.password_file)?,
+            sentinel_password: secret("sentinel_password_file", &store.sentinel_password_file)?,
+            ca_pem: bytes("ca_file", &store.ca_file)?,
+            client_cert_pem: bytes("client_cert_file", &store.client_cert_file)?,
+            client_key_pem: bytes("client_key_file", &store.client_key_file)?.map(Secret::new),
+        })
+    }
 }

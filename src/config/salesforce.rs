@@ -1,16 +1,14 @@
 //! Section `[salesforce]`: which hosts may be called, and how.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::salesforce::hosts::{HostError, PubSubUrl, TargetHosts, TargetUrl, TrustedHosts};
 use crate::settings::Section;
 use crate::transport::{Settings, Transport};
 
-/// Bundles of every public root have a quarter of this.
-const MAX_CA_BYTES: u64 = 1 << 20;
-
-/// Takes the keys of `[salesforce]`: the outbound client's settings, the extra roots in PEM, and the hosts of targets.
-pub(super) fn read(mut section: Section<'_>) -> (Settings, Option<Vec<u8>>, TargetHosts) {
+/// Takes the keys of `[salesforce]`: the outbound client's settings, the file of extra roots, and the hosts of targets.
+pub(super) fn read(mut section: Section<'_>) -> (Settings, Option<PathBuf>, TargetHosts) {
     let seconds = Duration::from_secs;
     let trusted_hosts = TrustedHosts::new(section.list("trusted_hosts"));
     let settings = Settings {
@@ -24,13 +22,7 @@ pub(super) fn read(mut section: Section<'_>) -> (Settings, Option<Vec<u8>>, Targ
         max_idle: usize::try_from(section.integer_or("max_idle", 64, 0..=10_000)).expect("at most ten thousand"),
     };
     let file = section.file("ca_file");
-    let roots = file.and_then(|file| {
-        super::read_bounded(&file, MAX_CA_BYTES)
-            .map(String::into_bytes)
-            .map_err(|error| section.fault("ca_file", format_args!("cannot read {}: {error}", file.display())))
-            .ok()
-    });
-    if let Some(Err(error)) = roots.as_deref().map(|pem| Transport::new(settings.clone(), Some(pem), 1)) {
+    if let Some(Err(error)) = file.clone().map(|file| Transport::new(settings.clone(), Some(file), 1)) {
         section.fault("ca_file", error);
     }
     let trusted = &settings.trusted_hosts;
@@ -39,7 +31,7 @@ pub(super) fn read(mut section: Section<'_>) -> (Settings, Option<Vec<u8>>, Targ
         platform: host(&mut section, "platform_url", trusted, TargetUrl::platform),
     };
     section.finish();
-    (settings, roots, targets)
+    (settings, file, targets)
 }
 
 fn host<T>(

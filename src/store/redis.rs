@@ -41,11 +41,12 @@ mod used;
 mod wishes;
 
 use std::fmt;
+use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
 use self::announcements::Announcements;
-pub use self::connect::Access;
+pub use self::connect::{Access, Credentials};
 use self::link::Link;
 use self::presence::Presence;
 use self::replicas::Replicas;
@@ -65,13 +66,14 @@ pub struct RedisStore {
 
 impl RedisStore {
     /// Makes the store; must be called within a tokio runtime. Redis may be away: it is connected to in the background
-    /// and on demand. Fails only for settings that can never work.
-    pub fn connect(settings: &Settings, access: Access) -> Result<Self, StoreError> {
+    /// and on demand. Fails only for settings that can never work. Credentials are read for each connection that is made.
+    pub fn connect(settings: &Settings, credentials: impl Credentials) -> Result<Self, StoreError> {
         let StoreUrl::Redis(url) = &settings.url else {
             return Err(StoreError::Refused("store.url names a file, not Redis".to_owned()));
         };
         let (announcements, presence) = (Announcements::new(), Presence::new());
-        let link = Link::new(url, &access, settings.timeout, presence.clone())?;
+        let credentials: Arc<dyn Credentials> = Arc::new(credentials);
+        let link = Link::new(url, &credentials, settings.timeout, presence.clone())?;
         let mut followers = JoinSet::new();
         followers.spawn(announcements.clone().follow(link.clone(), settings.timeout, presence.clone()));
         followers.spawn(link.clone().watch());

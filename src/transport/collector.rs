@@ -7,17 +7,17 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
-use rustls::ClientConfig;
 
 use super::dial::{self, DialError};
 use super::one_shot::{Answer, OneShot, OneShotError};
+use super::trust::Trust;
 use super::{Settings, Transport};
 use crate::salesforce::hosts::CollectorUrl;
 
 /// A server that takes what the process says of itself.
 pub struct Collector {
     url: CollectorUrl,
-    tls: Arc<ClientConfig>,
+    trust: Arc<Trust>,
     settings: Settings,
     limit: Duration,
     kept: Option<OneShot>,
@@ -39,7 +39,7 @@ impl Transport {
     pub fn collector(&self, url: CollectorUrl, limit: Duration) -> Collector {
         // Who names it in the configuration means that host, wherever it is.
         let settings = Settings { allow_private_addresses: true, ..self.settings.clone() };
-        Collector { url, tls: Arc::clone(&self.tls), settings, limit, kept: None }
+        Collector { url, trust: Arc::clone(&self.trust), settings, limit, kept: None }
     }
 }
 
@@ -57,7 +57,7 @@ impl Collector {
 
     async fn dial(&self) -> Result<OneShot, DialError> {
         let url = &self.url;
-        let stream = dial::dial(url.is_https(), url.host(), url.port(), &self.tls, &self.settings).await?;
+        let stream = dial::dial(url.is_https(), url.host(), url.port(), self.trust.http1(), &self.settings).await?;
         OneShot::handshake(stream, url.authority().to_owned(), self.limit).await
     }
 }

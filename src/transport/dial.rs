@@ -76,7 +76,7 @@ pub(super) async fn dial(
     https: bool,
     host: &str,
     port: u16,
-    tls: &Arc<ClientConfig>,
+    tls: Arc<ClientConfig>,
     settings: &Settings,
 ) -> Result<Stream, DialError> {
     let connecting = async {
@@ -87,8 +87,7 @@ pub(super) async fn dial(
         }
         let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned())
             .map_err(|error| DialError::Tls(io::Error::other(error)))?;
-        let stream =
-            TlsConnector::from(Arc::clone(tls)).connect(name, SingleWrites(tcp)).await.map_err(DialError::Tls)?;
+        let stream = TlsConnector::from(tls).connect(name, SingleWrites(tcp)).await.map_err(DialError::Tls)?;
         Ok(Stream::Tls(Box::new(stream)))
     };
     timeout(settings.connect_timeout, connecting).await.map_err(|_| DialError::TimedOut)?

@@ -13,10 +13,10 @@ use http::{Request, Response};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use rustls::ClientConfig;
 use tokio::sync::Mutex as Turn;
 
 use super::dial::{self, DialError};
+use super::trust::Trust;
 use super::{BodyError, RequestBody, Settings};
 use crate::salesforce::hosts::PubSubUrl;
 
@@ -45,7 +45,7 @@ pub enum Http2Error {
 /// A host that speaks HTTP/2, and the connections to it, separate per worker.
 pub struct Http2Host {
     url: PubSubUrl,
-    tls: Arc<ClientConfig>,
+    trust: Arc<Trust>,
     settings: Settings,
     workers: Box<[Worker]>,
 }
@@ -74,11 +74,9 @@ pub struct StreamBody {
 }
 
 impl Http2Host {
-    pub(super) fn new(url: PubSubUrl, tls: &ClientConfig, settings: Settings, workers: usize) -> Self {
-        let mut tls = tls.clone();
-        tls.alpn_protocols = vec![b"h2".to_vec()];
+    pub(super) fn new(url: PubSubUrl, trust: Arc<Trust>, settings: Settings, workers: usize) -> Self {
         let workers = (0..workers).map(|_| Worker::default()).collect();
-        Self { url, tls: Arc::new(tls), settings, workers }
+        Self { url, trust, settings, workers }
     }
 
     /// Where it is.
@@ -144,7 +142,7 @@ impl Http2Host {
 
     async fn dial(&self) -> Result<Link, DialError> {
         let url = &self.url;
-        let stream = dial::dial(url.is_https(), url.host(), url.port(), &self.tls, &self.settings).await?;
+        let stream = dial::dial(url.is_https(), url.host(), url.port(), self.trust.http2(), &self.settings).await?;
         stream.must_speak_http2()?;
         let (sender, connection) = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())

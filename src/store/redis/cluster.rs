@@ -21,7 +21,7 @@ const WATCH: Duration = Duration::from_secs(5);
 
 /// The nodes of a Cluster.
 pub(super) struct Cluster {
-    door: Door,
+    door: Arc<Door>,
     timeout: Duration,
     presence: Presence,
     known: Mutex<Known>,
@@ -37,7 +37,7 @@ struct Known {
 }
 
 impl Cluster {
-    pub(super) fn new(door: Door, timeout: Duration, presence: Presence) -> Self {
+    pub(super) fn new(door: Arc<Door>, timeout: Duration, presence: Presence) -> Self {
         Self { door, timeout, presence, known: Mutex::default(), looking: tokio::sync::Mutex::default() }
     }
 
@@ -73,7 +73,7 @@ impl Cluster {
     }
 
     async fn send(&self, node: &Address, command: &Cmd, repeatable: bool, asking: bool) -> Result<Value, Failure> {
-        let server = self.server(node)?;
+        let server = self.server(node);
         if !asking {
             return server.send(Request::One(command), repeatable).await;
         }
@@ -97,15 +97,15 @@ impl Cluster {
     }
 
     /// The shared connection to one node.
-    pub(super) fn server(&self, node: &Address) -> Result<Arc<Server>, Failure> {
+    pub(super) fn server(&self, node: &Address) -> Arc<Server> {
         let mut known = self.known();
         if let Some(server) = known.servers.get(node) {
-            return Ok(Arc::clone(server));
+            return Arc::clone(server);
         }
-        let place = Place::At(Arc::new(self.door.client(node)?));
+        let place = Place::At(Arc::clone(&self.door), node.clone());
         let server = Arc::new(Server::new(place, self.timeout, self.presence.of_another()));
         known.servers.insert(node.clone(), Arc::clone(&server));
-        Ok(server)
+        server
     }
 
     /// Every node that has slots, as far as is known, or else those that were named.
@@ -157,7 +157,7 @@ impl Cluster {
         let mut command = redis::cmd("CLUSTER");
         command.arg("SLOTS");
         for node in self.nodes().iter().chain(&self.door.addresses) {
-            let server = self.server(node)?;
+            let server = self.server(node);
             match server.send(Request::One(&command), true).await {
                 Ok(answer) => match Slots::parse(&answer, &node.host) {
                     Some(slots) => return Ok(slots),
@@ -175,10 +175,8 @@ impl Cluster {
             tokio::time::sleep(WATCH).await;
             self.look_again().await;
             for node in self.nodes() {
-                if let Ok(server) = self.server(&node) {
-                    let ping = redis::cmd("PING");
-                    let _ = server.send(Request::One(&ping), true).await;
-                }
+                let ping = redis::cmd("PING");
+                let _ = self.server(&node).send(Request::One(&ping), true).await;
             }
         }
     }

@@ -1,5 +1,7 @@
-//! How to be let in: the address, user, password and certificates with which a connection to a server is made.
+//! How to be let in: the address, user, password and certificates with which a connection to a server is made. Password
+//! and certificates are read anew for each connection, so that those which have changed need no restart.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use redis::{
@@ -13,7 +15,7 @@ use crate::store::StoreError;
 use crate::store::redis_url::RedisUrl;
 
 /// What a store in Redis needs beyond its settings: the contents of the files that they name.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Access {
     /// The password of the user that the URL names.
     pub password: Option<Secret<String>>,
@@ -27,6 +29,18 @@ pub struct Access {
     pub client_key_pem: Option<Secret<Vec<u8>>>,
 }
 
+/// Where [`Access`] is to be had.
+pub trait Credentials: Send + Sync + 'static {
+    /// Reads it as it is now. The error names the setting at fault, and contains nothing of any file.
+    fn read(&self) -> Result<Access, String>;
+}
+
+impl Credentials for Access {
+    fn read(&self) -> Result<Access, String> {
+        Ok(self.clone())
+    }
+}
+
 /// A server's host and port.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Address {
@@ -36,35 +50,54 @@ pub(super) struct Address {
 
 /// Makes clients for any server of one kind. Nothing is sent by that.
 pub(super) struct Door {
+    // Without password.
     template: ConnectionInfo,
-    certificates: Option<TlsCertificates>,
+    of_sentinels: bool,
+    credentials: Arc<dyn Credentials>,
+    shown: Mutex<Shown>,
     // Those that the URL names.
     pub(super) addresses: Vec<Address>,
 }
 
+/// What servers were shown last.
+struct Shown {
+    password: Option<Secret<String>>,
+    certificates: Option<TlsCertificates>,
+    /// There is something newer that cannot be used; said once.
+    is_outdated: bool,
+}
+
+impl Shown {
+    fn of(access: Access, of_sentinels: bool) -> Result<Self, StoreError> {
+        let certificates = certificates(&access)?;
+        // Sentinels know users of their own, if any.
+        let password = if of_sentinels { access.sentinel_password } else { access.password };
+        Ok(Self { password, certificates, is_outdated: false })
+    }
+}
+
 impl Door {
     /// The door of the servers that hold the data, or of the Sentinels, as the URL has them.
-    pub(super) fn new(url: &RedisUrl, access: &Access, of_sentinels: bool) -> Result<Self, StoreError> {
+    pub(super) fn new(
+        url: &RedisUrl,
+        credentials: &Arc<dyn Credentials>,
+        of_sentinels: bool,
+    ) -> Result<Self, StoreError> {
         let infos = url.servers.iter().map(|server| server.as_str().into_connection_info());
         let infos = infos.collect::<RedisResult<Vec<ConnectionInfo>>>().map_err(|error| explain(&error))?;
         let addresses = infos.iter().filter_map(|info| address(info.addr())).collect();
         let info =
             infos.into_iter().next().ok_or_else(|| StoreError::Refused("store.url names no server".to_owned()))?;
-        let (mut settings, password) = if of_sentinels {
-            // They know users of their own, if any.
-            (RedisConnectionInfo::default(), &access.sentinel_password)
-        } else {
-            (info.redis_settings().clone(), &access.password)
-        };
-        if let Some(password) = password {
-            settings = settings.set_password(password.expose());
-        }
+        let settings = if of_sentinels { RedisConnectionInfo::default() } else { info.redis_settings().clone() };
         // RESP3 lets announcements come over a connection that can still be asked whether it lives.
         let settings = settings.set_protocol(ProtocolVersion::RESP3).set_skip_set_lib_name();
         let tcp = info.tcp_settings().clone().set_nodelay(true);
+        let access = credentials.read().map_err(StoreError::Refused)?;
         let door = Self {
             template: info.set_redis_settings(settings).set_tcp_settings(tcp),
-            certificates: certificates(access)?,
+            of_sentinels,
+            credentials: Arc::clone(credentials),
+            shown: Mutex::new(Shown::of(access, of_sentinels)?),
             addresses,
         };
         for address in &door.addresses {
@@ -73,7 +106,7 @@ impl Door {
         Ok(door)
     }
 
-    /// A client for one server.
+    /// A client for one server, with what it is to be shown now.
     pub(super) fn client(&self, address: &Address) -> RedisResult<Client> {
         let Address { host, port } = address.clone();
         let with_tls = matches!(self.template.addr(), ConnectionAddr::TcpTls { .. });
@@ -82,11 +115,33 @@ impl Door {
         } else {
             ConnectionAddr::Tcp(host, port)
         };
-        let info = self.template.clone().set_addr(address);
-        match &self.certificates {
+        let shown = self.shown();
+        let mut settings = self.template.redis_settings().clone();
+        if let Some(password) = &shown.password {
+            settings = settings.set_password(password.expose());
+        }
+        let info = self.template.clone().set_redis_settings(settings).set_addr(address);
+        match &shown.certificates {
             Some(certificates) => Client::build_with_tls(info, certificates.clone()),
             None => Client::open(info),
         }
+    }
+
+    /// What is to be shown now; what was shown last, as long as there is nothing else that can be used.
+    fn shown(&self) -> MutexGuard<'_, Shown> {
+        let read = self.credentials.read();
+        let read = read.and_then(|access| Shown::of(access, self.of_sentinels).map_err(|error| error.to_string()));
+        // What is held is whole at every moment.
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        match read {
+            Ok(now) => *shown = now,
+            Err(fault) => {
+                if !std::mem::replace(&mut shown.is_outdated, true) {
+                    tracing::warn!(fault, "Redis is shown the password and certificates that were read before");
+                }
+            }
+        }
+        shown
     }
 }
 

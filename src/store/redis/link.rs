@@ -7,7 +7,7 @@ use std::time::Duration;
 use redis::{Cmd, FromRedisValue, Value};
 
 use super::cluster::Cluster;
-use super::connect::{Access, Address, Door};
+use super::connect::{Address, Credentials, Door};
 use super::errors::Failure;
 use super::presence::Presence;
 use super::scripts::Call;
@@ -29,19 +29,19 @@ impl Link {
     /// Nothing is sent yet. Fails only for what can never work.
     pub(super) fn new(
         url: &RedisUrl,
-        access: &Access,
+        credentials: &Arc<dyn Credentials>,
         timeout: Duration,
         presence: Presence,
     ) -> Result<Self, StoreError> {
-        let door = Door::new(url, access, false)?;
+        let door = Arc::new(Door::new(url, credentials, false)?);
         let one = |place| Way::One(Server::new(place, timeout, presence.clone()));
         Ok(Self(Arc::new(match &url.group {
             Group::One => {
-                let address = door.addresses.first().ok_or(Failure::SlotUnserved)?;
-                one(Place::At(Arc::new(door.client(address).map_err(Failure::Redis)?)))
+                let address = door.addresses.first().ok_or(Failure::SlotUnserved)?.clone();
+                one(Place::At(door, address))
             }
             Group::Sentinel(master) => {
-                let sentinels = Door::new(url, access, true)?;
+                let sentinels = Door::new(url, credentials, true)?;
                 one(Place::MasterOf(Arc::new(Sentinels::new(sentinels, door, master.clone(), timeout))))
             }
             Group::Cluster => Way::Cluster(Box::new(Cluster::new(door, timeout, presence))),
@@ -82,7 +82,7 @@ impl Link {
         let mut answers: Vec<Option<T>> = commands.iter().map(|_| None).collect();
         for (node, numbers) in parts {
             let part = numbers.iter().map(|number| &commands[*number].1);
-            match pipeline(&*cluster.server(&node)?, part).await {
+            match pipeline(&cluster.server(&node), part).await {
                 Ok(said) => numbers.iter().zip(said).for_each(|(number, said)| answers[*number] = Some(said)),
                 // One by one they find their way, or say which of them fails.
                 Err(_) => {
@@ -102,7 +102,7 @@ impl Link {
             Way::One(server) => Ok((None, server.place.clone())),
             Way::Cluster(cluster) => {
                 let node = cluster.owner(key).await?;
-                let place = cluster.server(&node)?.place.clone();
+                let place = cluster.server(&node).place.clone();
                 Ok((Some(node), place))
             }
         }
@@ -122,7 +122,7 @@ impl Link {
             Way::Cluster(cluster) => {
                 let nodes = cluster.nodes();
                 let node = nodes.get(turn % nodes.len().max(1)).ok_or(Failure::SlotUnserved)?;
-                Ok(cluster.server(node)?.place.clone())
+                Ok(cluster.server(node).place.clone())
             }
         }
     }
@@ -137,7 +137,7 @@ impl Link {
         cluster.owner("").await?;
         let mut answers = Vec::new();
         for node in cluster.nodes() {
-            answers.push(read(cluster.server(&node)?.send(Request::One(command), true).await?)?);
+            answers.push(read(cluster.server(&node).send(Request::One(command), true).await?)?);
         }
         Ok(answers)
     }

@@ -2,6 +2,7 @@
 //! which takes itself for one if it has come back, and to write to it would be to write for nothing.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use redis::{Client, ErrorKind, RedisResult, ServerErrorKind};
@@ -16,14 +17,14 @@ const LAGGARD: Duration = Duration::from_millis(250);
 /// Sentinels, and the servers that they watch.
 pub(super) struct Sentinels {
     sentinels: Door,
-    servers: Door,
+    servers: Arc<Door>,
     master: String,
     timeout: Duration,
 }
 
 impl Sentinels {
     /// Knows the master by its name.
-    pub(super) fn new(sentinels: Door, servers: Door, master: String, timeout: Duration) -> Self {
+    pub(super) fn new(sentinels: Door, servers: Arc<Door>, master: String, timeout: Duration) -> Self {
         Self { sentinels, servers, master, timeout }
     }
 

@@ -9,7 +9,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{Client, Cmd, Pipeline, PushInfo, PushKind, Value};
 use tokio::sync::watch;
 
-use super::connect::own_connection;
+use super::connect::{Address, Door, own_connection};
 use super::errors::{Failure, is_lost};
 use super::presence::Presence;
 use super::sentinel::Sentinels;
@@ -23,7 +23,7 @@ const PAUSE: Duration = Duration::from_millis(300);
 #[derive(Clone)]
 pub(super) enum Place {
     /// Always there.
-    At(Arc<Client>),
+    At(Arc<Door>, Address),
     /// Wherever the Sentinels say.
     MasterOf(Arc<Sentinels>),
 }
@@ -32,7 +32,7 @@ impl Place {
     /// A client for it; asks the Sentinels.
     pub(super) async fn client(&self) -> Result<Client, Failure> {
         match self {
-            Self::At(client) => Ok(Client::clone(client)),
+            Self::At(door, address) => Ok(door.client(address)?),
             Self::MasterOf(sentinels) => sentinels.master().await,
         }
     }

@@ -1,5 +1,7 @@
 //! Rights, passwords, TLS and versions.
 
+use std::sync::Mutex;
+
 use super::*;
 
 pub(super) const PASSWORD: &str = "correct-horse-battery";
@@ -290,4 +292,40 @@ async fn an_old_server_is_refused_with_what_to_do() {
         matches!(&error, StoreError::Refused(text) if text.contains("6.2.14") && text.contains("upgrade")),
         "{error}"
     );
+}
+
+/// Credentials that change.
+#[derive(Clone)]
+struct Changing(Arc<Mutex<Result<Access, String>>>);
+
+impl Credentials for Changing {
+    fn read(&self) -> Result<Access, String> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+#[tokio::test]
+async fn a_password_that_has_changed_is_used_for_the_next_connection() {
+    let server = RedisChild::start_with(Options { config: documented_users(), ..Options::default() });
+    let credentials = Changing(Arc::new(Mutex::new(Ok(with_password(PASSWORD)))));
+    let store = RedisStore::connect(&settings(server.url_of("orgpass")), credentials.clone()).unwrap();
+    store.ping().await.unwrap();
+    let change_to = |password: &str| {
+        set_right(&server, "orgpass", "resetpass");
+        set_right(&server, "orgpass", &format!(">{password}"));
+        redis::cmd("CLIENT").arg("KILL").arg("USER").arg("orgpass").exec(&mut server.raw()).unwrap();
+    };
+
+    change_to("another-password");
+    let refused = until("refused", async || store.ping().await.err()).await;
+    assert!(matches!(refused, StoreError::Refused(_) | StoreError::Unavailable(_)), "{refused:?}");
+    *credentials.0.lock().unwrap() = Ok(with_password("another-password"));
+    until("let in", async || store.ping().await.ok()).await;
+
+    // What cannot be read changes nothing.
+    *credentials.0.lock().unwrap() = Err("store.password_file: cannot read it".to_owned());
+    redis::cmd("CLIENT").arg("KILL").arg("USER").arg("orgpass").exec(&mut server.raw()).unwrap();
+    until("let in", async || store.ping().await.ok()).await;
+    let nothing = RedisStore::connect(&settings(server.url_of("orgpass")), credentials);
+    assert!(matches!(nothing, Err(StoreError::Refused(text)) if text.contains("password_file")));
 }
