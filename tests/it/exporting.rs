@@ -2,7 +2,6 @@
 
 mod collector;
 
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTracePartialSuccess;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use salesforce_sim::eventbus::{TopicInfo, TopicRequest};
 use salesforce_sim::{Effect, Fault, RecordedRequest};
@@ -223,19 +222,23 @@ async fn a_collector_that_is_down_is_tried_again_and_one_that_refuses_is_not() {
     let collector = Collector::start().await;
     let world = traced(&collector, "").await;
     world.connect("acme", None).await;
-    collector.answer(503, None);
+    collector.refuse(503);
     assert_eq!(call(&world, LIMITS).header("traceparent", sampled()).send().await.status, 200);
     collector.trace(TRACE, 2).await;
     assert_eq!(collector.came(), 2);
     world.until_metric("orgpass_spans_total{result=\"exported\"}", 2.0).await;
-    collector.answer(400, None);
+    collector.refuse(400);
     assert_eq!(call(&world, LIMITS).send().await.status, 200);
     world.until_metric("orgpass_spans_total{result=\"refused\"}", 2.0).await;
-    collector.answer(200, Some(ExportTracePartialSuccess { rejected_spans: 1, error_message: String::new() }));
+    collector.take_all_but(1);
     assert_eq!(call(&world, LIMITS).send().await.status, 200);
     world.until_metric("orgpass_spans_total{result=\"refused\"}", 3.0).await;
     world.until_metric("orgpass_spans_total{result=\"exported\"}", 3.0).await;
-    assert_eq!(collector.came(), 4);
+    // For longer than a batch may wait.
+    collector.refuse_for(600);
+    assert_eq!(call(&world, LIMITS).send().await.status, 200);
+    world.until_metric("orgpass_spans_total{result=\"lost\"}", 2.0).await;
+    assert_eq!(collector.came(), 5);
 }
 
 #[tokio::test(flavor = "multi_thread")]

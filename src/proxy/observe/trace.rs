@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use http::{HeaderValue, Request, Response, StatusCode};
 
 use super::ids::org_request;
-use super::{Observation, Outcome, Replay, family_label};
+use super::{MethodLabel, Observation, Outcome, Replay, family_label};
 use crate::connection::Generation;
 use crate::proxy::OverTls;
 use crate::proxy::error::{Code, ProxyError};
@@ -129,9 +129,9 @@ impl Call<'_> {
     }
 
     fn method(&self) -> &'static str {
-        match self.seen.method.as_str() {
-            "other" => "_OTHER",
-            known => known,
+        match self.seen.method {
+            MethodLabel::Other => "_OTHER",
+            known => known.as_str(),
         }
     }
 

@@ -1,5 +1,6 @@
 //! A collector: takes OTLP over HTTP, in the clear or by TLS, or does not; keeps the spans that it took.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::fmt::Write;
 use std::net::SocketAddr;
@@ -7,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::{HeaderMap, Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -55,7 +56,7 @@ struct Kept {
     /// How many exports have come, whatever was answered.
     came: AtomicUsize,
     /// What is answered in place of taking an export, one after the other.
-    answers: Mutex<Vec<(StatusCode, Bytes)>>,
+    answers: Mutex<VecDeque<Response<Full<Bytes>>>>,
 }
 
 pub struct Collector {
@@ -115,10 +116,27 @@ impl Collector {
         format!("[traces]\nendpoint = \"{}://localhost:{}\"\n{more}\n", self.scheme, self.address.port())
     }
 
-    /// Answers one export after those that it was told of before, and keeps nothing of it.
-    pub fn answer(&self, status: u16, partial: Option<ExportTracePartialSuccess>) {
-        let body = ExportTraceServiceResponse { partial_success: partial }.encode_to_vec();
-        self.kept.answers.lock().unwrap().push((StatusCode::from_u16(status).unwrap(), body.into()));
+    /// Refuses one export.
+    pub fn refuse(&self, status: u16) {
+        self.answer(Response::builder().status(status).body(Full::default()).unwrap());
+    }
+
+    /// Refuses one export until so many seconds have passed.
+    pub fn refuse_for(&self, seconds: u32) {
+        let refusal = Response::builder().status(503).header("retry-after", seconds);
+        self.answer(refusal.body(Full::default()).unwrap());
+    }
+
+    /// Takes one export, but for so many spans.
+    pub fn take_all_but(&self, rejected_spans: i64) {
+        let partial = ExportTracePartialSuccess { rejected_spans, error_message: String::new() };
+        let body = ExportTraceServiceResponse { partial_success: Some(partial) }.encode_to_vec();
+        self.answer(Response::new(Full::new(body.into())));
+    }
+
+    /// The answer to the export after those that have an answer already. Nothing is kept of it.
+    fn answer(&self, answer: Response<Full<Bytes>>) {
+        self.kept.answers.lock().unwrap().push_back(answer);
     }
 
     /// Whether it lets exports wait for their answers from now on.
@@ -217,12 +235,8 @@ async fn answer(
     kept.bodies.add(&body);
     kept.came.fetch_add(1, Ordering::SeqCst);
     let _ = held.wait_for(|holds| !holds).await;
-    let mut answers = kept.answers.lock().unwrap();
-    if !answers.is_empty() {
-        let (status, body) = answers.remove(0);
-        let mut response = Response::new(Full::new(body));
-        *response.status_mut() = status;
-        return Ok(response);
+    if let Some(answer) = kept.answers.lock().unwrap().pop_front() {
+        return Ok(answer);
     }
     let export = ExportTraceServiceRequest::decode(body).unwrap();
     for resource_spans in export.resource_spans {
