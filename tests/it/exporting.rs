@@ -2,6 +2,8 @@
 
 mod collector;
 
+use std::time::Duration;
+
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use salesforce_sim::eventbus::{TopicInfo, TopicRequest};
 use salesforce_sim::{Effect, Fault, RecordedRequest};
@@ -255,6 +257,20 @@ async fn a_process_that_stops_exports_what_is_left_and_does_not_wait_for_a_colle
     world.connect("acme", None).await;
     assert_eq!(call(&world, LIMITS).send().await.status, 200);
     assert!(world.stop().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_stops_waits_for_a_collector_that_hangs_for_seconds_only() {
+    let collector = Collector::start().await;
+    collector.hold(true);
+    let mut world = traced(&collector, "").await;
+    world.connect("acme", None).await;
+    assert_eq!(call(&world, LIMITS).send().await.status, 200);
+    eventually("the export hangs", async || collector.came() == 1).await;
+    assert_eq!(call(&world, LIMITS).send().await.status, 200);
+    let stopped = tokio::time::timeout(Duration::from_secs(30), world.stop()).await;
+    assert_eq!(stopped, Ok(true), "calls were finished all the same");
+    assert_eq!(collector.spans().len(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
