@@ -35,10 +35,13 @@ pub mod respond;
 pub mod sanitize;
 mod settings;
 mod soap;
+mod source;
 mod spill;
 pub mod streaming;
 pub mod target;
+mod unread;
 
+use std::mem;
 use std::sync::Arc;
 
 use http::header::ACCEPT_ENCODING;
@@ -52,9 +55,10 @@ use self::error::{Code, PathFault, ProxyError};
 use self::forward::Outgoing;
 use self::guard::ListenerKind;
 use self::observe::{Observation, Observer};
-use self::replay_body::{ReplayBody, ReplayMemory, Source};
+use self::replay_body::{ReplayBody, ReplayMemory};
 use self::respond::ReplyForm;
 use self::soap::Envelope;
+use self::source::Source;
 use self::target::Targets;
 use crate::salesforce::soap::SoapApi;
 use crate::salesforce::{ApiFamily, Resource, Target};
@@ -115,16 +119,25 @@ impl Proxy {
     pub async fn handle(self: Arc<Self>, mut request: Request<Incoming>) -> Response<Body> {
         let mut seen = self.observer.begin(request.method(), request.uri());
         seen.join_trace(&mut request);
+        let mut unread = Source::Nothing;
         let relayed = match request.version() {
             Version::HTTP_2 => Box::pin(self.relay_grpc(request, &mut seen)).await,
-            _ => self.relay(request, &mut seen).await,
+            _ => {
+                let (head, body) = request.into_parts();
+                unread = Source::Caller(body);
+                self.relay(head, &mut unread, &mut seen).await
+            }
         };
         let (mut response, error) = match relayed {
             Ok(response) => {
                 seen.note_org_answer(response.headers());
                 (response, None)
             }
-            Err(Refusal { error, form }) => (respond::respond(&error, form).map(Body::own), Some(error.code())),
+            Err(Refusal { error, form }) => {
+                let mut response = respond::respond(&error, form);
+                Box::pin(unread::finish(unread, &mut response)).await;
+                (response.map(Body::own), Some(error.code()))
+            }
         };
         if error == Some(Code::ReplayNotPossible) {
             response.headers_mut().insert(authenticate::REPLAY, http::HeaderValue::from_static("not-possible"));
@@ -134,28 +147,35 @@ impl Proxy {
         response.map(|body| body.observed(seen))
     }
 
-    /// The steps between observe and respond, in order.
-    async fn relay(&self, request: Request<Incoming>, seen: &mut Observation) -> Result<Response<Body>, Refusal> {
-        let (mut head, body) = request.into_parts();
+    /// The steps between observe and respond, in order. What nobody has read of a call that is refused is left in `body`.
+    async fn relay(
+        &self,
+        mut head: Parts,
+        body: &mut Source,
+        seen: &mut Observation,
+    ) -> Result<Response<Body>, Refusal> {
         let target = guard::guard(&head, self.listener, &self.settings.allowed_hosts, &self.settings.tags)?;
         let permit = self.admission.admit()?;
         let (path, resource) = target::judge(target, head.uri.path())
             .map_err(|error| Refusal { error, form: ReplyForm::of(target.map(Target::family), &head.headers) })?;
-        let (family, envelope, body) = match resource {
+        let (family, envelope) = match resource {
             Resource::Relayed(ApiFamily::PubSub) => return Err(ProxyError::from(PathFault::NeedsHttp2).into()),
             // Boxed, so that other calls do not carry the state of these about.
             Resource::Relayed(ApiFamily::Streaming) => {
-                return Box::pin(streaming::relay(self, head, body, permit, seen)).await;
+                return Box::pin(streaming::relay(self, head, mem::take(body), permit, seen)).await;
             }
-            Resource::Relayed(family) => (family, None, Source::Caller(body)),
-            Resource::Soap(api) => match Box::pin(self.open(&api, &mut head, body, seen)).await? {
-                Opened::Relayed(envelope, rest) => (ApiFamily::Soap, Some(Box::new(envelope)), rest),
+            Resource::Relayed(family) => (family, None),
+            Resource::Soap(api) => match Box::pin(self.open(&api, &mut head, mem::take(body), seen)).await? {
+                Opened::Relayed(envelope, rest) => {
+                    *body = rest;
+                    (ApiFamily::Soap, Some(Box::new(envelope)))
+                }
                 Opened::Answered(response) => return Ok(response),
             },
             Resource::Local(what) => {
                 seen.hold(permit);
                 let path = path.as_str().to_owned();
-                return Box::pin(local::answer(self, what, &path, &head, Source::Caller(body))).await;
+                return Box::pin(local::answer(self, what, &path, &head, mem::take(body))).await;
             }
             _ => return Err(ProxyError::from(PathFault::Unknown).into()),
         };
@@ -173,9 +193,12 @@ impl Proxy {
         });
         let path = Uri::from(policy::outgoing_path(&head.uri));
         let mut call = Outgoing::new(head.method, path, head.headers, family, envelope, own_url);
-        let body = ReplayBody::new(body, &self.settings.replay, &self.replay_memory);
-        let answer = authenticate::authenticate(self, &slot, target, &mut call, &body, seen).await;
-        answer.map_err(|error| Refusal { error, form: ReplyForm::of(Some(family), call.headers()) })
+        let replayed = ReplayBody::new(mem::take(body), &self.settings.replay, &self.replay_memory);
+        let answer = authenticate::authenticate(self, &slot, target, &mut call, &replayed, seen).await;
+        answer.map_err(|error| {
+            *body = replayed.unread();
+            Refusal { error, form: ReplyForm::of(Some(family), call.headers()) }
+        })
     }
 
     /// The connection that the call means, charged with it.
@@ -206,7 +229,7 @@ impl Proxy {
         &self,
         api: &SoapApi,
         head: &mut Parts,
-        body: Incoming,
+        body: Source,
         seen: &mut Observation,
     ) -> Result<Opened, Refusal> {
         seen.set_family(ApiFamily::Soap);

@@ -13,8 +13,9 @@ use hyper::body::Incoming;
 use super::body::Body;
 use super::error::{PathFault, ProxyError, RequestFault};
 use super::observe::Observation;
-use super::replay_body::{ReplayBody, Source};
+use super::replay_body::ReplayBody;
 use super::respond::ReplyForm;
+use super::source::Source;
 use super::{Proxy, Refusal, guard, policy, sanitize};
 use crate::salesforce::{ApiFamily, Resource};
 

@@ -18,7 +18,7 @@ use serde::Serialize;
 
 use super::body::Body;
 use super::error::{ProxyError, RequestFault};
-use super::replay_body::Source;
+use super::source::Source;
 use super::{OverTls, Proxy, Refusal};
 use crate::connection::{ConnectionKey, LocalToken, UNKNOWN_ORG};
 use crate::salesforce::ApiFamily;

@@ -10,10 +10,11 @@ use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::body::{Body, Frame, SizeHint};
 use prometheus::IntGauge;
 
 use super::settings::ReplaySettings;
+use super::source::Source;
 use super::spill::{Place, Spill};
 use crate::transport::{BodyError, RequestBody};
 
@@ -47,14 +48,6 @@ impl ReplayMemory {
         self.used.fetch_sub(bytes, Ordering::Relaxed);
         self.gauge.sub(i64::try_from(bytes).unwrap_or(i64::MAX));
     }
-}
-
-/// Where a body comes from.
-pub enum Source {
-    /// The caller's own, as it comes.
-    Caller(Incoming),
-    /// What has been made of the caller's.
-    Boxed(Pin<Box<dyn Body<Data = Bytes, Error = BodyError> + Send>>),
 }
 
 /// The body of one call.
@@ -186,6 +179,14 @@ impl ReplayBody {
         self.0.as_ref().map(|recording| lock(recording).progress)
     }
 
+    /// What no sending has read of the caller's body; each is turned away after that.
+    pub fn unread(&self) -> Source {
+        let Some(recording) = &self.0 else { return Source::Nothing };
+        let mut state = lock(recording);
+        state.sending += 1;
+        state.source.take().unwrap_or_default()
+    }
+
     /// The org has accepted the call: what was recorded is not needed any more.
     pub fn forget(&self) {
         if let Some(recording) = &self.0 {
@@ -284,32 +285,6 @@ impl Record {
 impl Drop for Record {
     fn drop(&mut self) {
         self.budget.give_back(self.memory);
-    }
-}
-
-impl Body for Source {
-    type Data = Bytes;
-    type Error = BodyError;
-
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        match self.get_mut() {
-            Self::Caller(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),
-            Self::Boxed(body) => body.as_mut().poll_frame(cx),
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        match self {
-            Self::Caller(body) => body.is_end_stream(),
-            Self::Boxed(body) => body.is_end_stream(),
-        }
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Caller(body) => body.size_hint(),
-            Self::Boxed(body) => body.size_hint(),
-        }
     }
 }
 

@@ -10,11 +10,11 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use http::request::Parts;
 use http::{HeaderValue, Method};
 use http_body_util::{BodyDataStream, BodyExt, Limited, StreamBody};
-use hyper::body::{Body, Frame, Incoming};
+use hyper::body::{Body, Frame};
 use tokio_util::io::{ReaderStream, StreamReader};
 
 use super::error::{ProxyError, RequestFault};
-use super::replay_body::Source;
+use super::source::Source;
 use crate::salesforce::soap::{self, MAX_OPENING_BYTES, SoapApi, SoapFault, SoapOpening};
 use crate::token::Session;
 
@@ -33,13 +33,13 @@ pub struct Envelope {
 
 impl Envelope {
     /// Reads the beginning of a call of `api`, and gives the rest of its body. A compressed body goes on without its compression.
-    pub async fn read(api: &SoapApi, head: &mut Parts, body: Incoming) -> Result<(Self, Source), ProxyError> {
+    pub async fn read(api: &SoapApi, head: &mut Parts, body: Source) -> Result<(Self, Source), ProxyError> {
         if head.method != Method::POST {
             return Err(RequestFault::SoapMethod.into());
         }
         let declared = body.size_hint().exact();
         let (mut source, declared) = match head.headers.remove(CONTENT_ENCODING) {
-            None => (Source::Caller(body), declared),
+            None => (body, declared),
             Some(encoding) if encoding.as_bytes().eq_ignore_ascii_case(b"gzip") => (decompressed(body), None),
             Some(_) => return Err(RequestFault::SoapCompression.into()),
         };
@@ -105,7 +105,7 @@ async fn read(api: &SoapApi, body: &mut Source) -> Result<(Bytes, SoapOpening), 
 }
 
 /// The body without its gzip, decompressed as it is read.
-fn decompressed(body: Incoming) -> Source {
+fn decompressed(body: Source) -> Source {
     let reader = StreamReader::new(BodyDataStream::new(body).map_err(std::io::Error::other));
     let plain = ReaderStream::new(GzipDecoder::new(reader));
     Source::Boxed(Box::pin(StreamBody::new(plain.map_ok(Frame::data).map_err(Into::into))))

@@ -14,7 +14,7 @@ use http::header::SET_COOKIE;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response, Uri};
 use http_body_util::{BodyExt, Limited};
-use hyper::body::{Body as HttpBody, Incoming};
+use hyper::body::Body as HttpBody;
 
 use super::admit::Permit;
 use super::authenticate::authenticate;
@@ -24,6 +24,7 @@ use super::forward::Outgoing;
 use super::observe::Observation;
 use super::replay_body::ReplayBody;
 use super::respond::ReplyForm;
+use super::source::Source;
 use super::{Proxy, Refusal, policy, sanitize};
 use crate::connection::ConnectionKey;
 use crate::salesforce::ApiFamily;
@@ -42,7 +43,7 @@ const AFTER_RESTART: Duration = Duration::from_secs(1);
 pub(super) async fn relay(
     proxy: &Proxy,
     mut head: Parts,
-    body: Incoming,
+    body: Source,
     permit: Permit,
     seen: &mut Observation,
 ) -> Result<Response<Body>, Refusal> {
@@ -66,7 +67,7 @@ pub(super) async fn relay(
     }
 }
 
-async fn read(head: &Parts, body: Incoming) -> Result<(Bytes, Arc<[Message]>), ProxyError> {
+async fn read(head: &Parts, body: Source) -> Result<(Bytes, Arc<[Message]>), ProxyError> {
     if head.method != Method::POST {
         return Err(RequestFault::StreamingMethod.into());
     }

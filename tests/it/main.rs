@@ -38,5 +38,6 @@ mod storing;
 mod streaming;
 mod subscribing;
 mod targeting;
+mod unread;
 mod warm;
 mod world;

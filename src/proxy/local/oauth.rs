@@ -16,8 +16,8 @@ use crate::connection::{ConnectionKey, LocalToken};
 use crate::proxy::Proxy;
 use crate::proxy::body::Body;
 use crate::proxy::error::ProxyError;
-use crate::proxy::replay_body::Source;
 use crate::proxy::respond::ORGPASS_ERROR;
+use crate::proxy::source::Source;
 
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 

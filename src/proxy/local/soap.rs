@@ -7,9 +7,9 @@ use http::{HeaderValue, Response, StatusCode};
 use super::{LoggedIn, reply};
 use crate::proxy::body::Body;
 use crate::proxy::error::{Code, PathFault, ProxyError};
-use crate::proxy::replay_body::Source;
 use crate::proxy::respond::{self, ORGPASS_ERROR, SOAP, escape};
 use crate::proxy::soap::Envelope;
+use crate::proxy::source::Source;
 use crate::proxy::{Proxy, Refusal};
 use crate::salesforce::soap::SoapApi;
 

@@ -1,0 +1,45 @@
+//! A call that is refused while its body is still on its way: the caller sees the answer, and its next call is heard.
+
+use bytes::Bytes;
+use http::StatusCode;
+
+use crate::bodies::{fed, zeros};
+use crate::caller::Call;
+use crate::world::World;
+
+const ACCOUNTS: &str = "/services/data/v67.0/sobjects/Account";
+
+/// A call for a tenant that is not connected.
+fn refused(world: &World) -> Call {
+    world.caller().post(ACCOUNTS, "").tenant("nobody")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_call_is_read_to_its_end_and_the_connection_goes_on() {
+    let world = World::start().await;
+    let mut connection = world.caller().connect().await;
+    for round in 0..50 {
+        let (feed, body) = fed();
+        let sending = tokio::spawn(async move {
+            for _ in 0..3 {
+                tokio::task::yield_now().await;
+                feed.send(Ok(Bytes::from_static(b"{\"Name\":"))).await.unwrap();
+            }
+        });
+        let reply = refused(&world).body(body).send_on(&mut connection).await;
+        assert_eq!((reply.status, reply.error()), (StatusCode::FORBIDDEN, Some("not_connected")), "{round}");
+        assert_eq!(reply.header("connection"), None, "{round}");
+        sending.await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_call_that_is_long_or_stays_away_is_told_that_the_connection_ends() {
+    let world = World::start().await;
+    let (_feed, never) = fed();
+    for body in [zeros(100 << 20, true), zeros(100 << 20, false), never] {
+        let reply = refused(&world).body(body).send().await;
+        assert_eq!((reply.status, reply.error()), (StatusCode::FORBIDDEN, Some("not_connected")));
+        assert_eq!(reply.header("connection"), Some("close"));
+    }
+}
