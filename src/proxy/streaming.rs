@@ -35,8 +35,10 @@ pub use clients::Clients;
 
 /// A caller that begins a request sends its few kilobytes at once.
 const BODY_TIMEOUT: Duration = Duration::from_secs(60);
-/// When clients whose poll ends because the process does are to come again.
-const AFTER_RESTART: Duration = Duration::from_secs(1);
+/// How long a poll is held that ends with a refusal which is soon over, where nothing says how long it lasts, and at
+/// most. Advice cannot say it: its interval is in milliseconds, and there are clients that take it for seconds.
+const HOLD: Duration = Duration::from_secs(1);
+const LONGEST_HOLD: Duration = Duration::from_secs(30);
 
 /// Relays a request, but for a poll that is held while the process is asked to stop: its client shakes hands with
 /// whoever comes next, which knows no cookies of this process.
@@ -60,10 +62,24 @@ pub(super) async fn relay(
     let polls = messages.iter().any(|message| message.channel == CONNECT);
     let mut stopping = proxy.stopping.clone();
     let body = ReplayBody::nothing();
+    let answered = async {
+        let answer = authenticate(proxy, &slot, None, &mut call, &body, seen).await;
+        if let (Err(error), true) = (&answer, polls) {
+            hold(error).await;
+        }
+        answer.map_err(refused)
+    };
     tokio::select! {
         biased;
-        answer = authenticate(proxy, &slot, None, &mut call, &body, seen) => answer.map_err(refused),
-        () = stopping.asked(), if polls => Ok(answers::client_lost(&messages, AFTER_RESTART)),
+        answer = answered => answer,
+        () = stopping.asked(), if polls => Ok(answers::client_lost(&messages)),
+    }
+}
+
+/// Keeps a client that is to come again from doing so at once.
+async fn hold(error: &ProxyError) {
+    if error.status().is_server_error() {
+        tokio::time::sleep(error.retry_after().unwrap_or(HOLD).min(LONGEST_HOLD)).await;
     }
 }
 
@@ -143,7 +159,7 @@ impl Batch {
             return None;
         }
         self.forget_clients();
-        Some(answers::client_lost(&self.messages, Duration::ZERO))
+        Some(answers::client_lost(&self.messages))
     }
 
     fn forget_clients(&self) {

@@ -1,7 +1,5 @@
 //! Bayeux messages that the proxy answers with itself, one for each message of the request.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Response};
@@ -11,9 +9,6 @@ use serde_json::Value;
 use crate::proxy::body::Body;
 use crate::proxy::error::ProxyError;
 use crate::salesforce::bayeux::Message;
-
-/// Between two tries of a client, where nothing says how long it should wait.
-const TRY_AGAIN: Duration = Duration::from_secs(1);
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -33,7 +28,7 @@ struct Reply<'a> {
 #[derive(Clone, Copy, Serialize)]
 struct Advice {
     reconnect: &'static str,
-    /// In milliseconds.
+    /// Always none: a poll is held instead.
     #[serde(skip_serializing_if = "Option::is_none")]
     interval: Option<u64>,
 }
@@ -42,17 +37,16 @@ struct Advice {
 pub fn refusal(error: &ProxyError, messages: &[Message]) -> String {
     let (status, code) = (error.status().as_u16(), error.code().as_salesforce());
     let advice = if error.status().is_server_error() {
-        Advice { reconnect: "retry", interval: Some(millis(error.retry_after().unwrap_or(TRY_AGAIN))) }
+        Advice { reconnect: "retry", interval: Some(0) }
     } else {
         Advice { reconnect: "none", interval: None }
     };
     replies(messages, &format!("{status}::{code}: {}", error.text()), advice)
 }
 
-/// Salesforce's own word for a client id that is no more: clients shake hands again after this time, and subscribe from
-/// where they are.
-pub(super) fn client_lost(messages: &[Message], after: Duration) -> Response<Body> {
-    let advice = Advice { reconnect: "handshake", interval: Some(millis(after)) };
+/// Salesforce's own word for a client id that is no more: clients shake hands again, and subscribe from where they are.
+pub(super) fn client_lost(messages: &[Message]) -> Response<Body> {
+    let advice = Advice { reconnect: "handshake", interval: Some(0) };
     let body = replies(messages, "403::Unknown client", advice);
     let mut response = Response::new(Body::own(Bytes::from(body)));
     let headers = response.headers_mut();
@@ -76,8 +70,4 @@ impl<'a> Reply<'a> {
         let (channel, client_id) = (Some(channel.as_str()), client_id.as_deref());
         Self { channel, id: id.as_ref(), client_id, successful: false, error, advice }
     }
-}
-
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

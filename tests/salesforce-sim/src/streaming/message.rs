@@ -129,7 +129,9 @@ impl Refusal {
     pub(super) fn reply(&self, message: &Message) -> Value {
         let mut reply = message.reply();
         reply["successful"] = false.into();
-        if let Some(subscription) = &message.subscription {
+        // CometD looks at what is subscribed only for clients that it knows (its `SubscribeHandler`).
+        let is_about_it = matches!(self, Self::NoChannel(_) | Self::NoSubscription | Self::NoPlace(_));
+        if let (Some(subscription), true) = (&message.subscription, is_about_it) {
             reply["subscription"] = subscription.shown();
         }
         let error = self.error();
