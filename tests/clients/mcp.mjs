@@ -6,14 +6,18 @@ import process from 'node:process';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 
-/** The one server of a snippet, its environment changed by `environment`. */
-export async function serve(snippet, environment, cwd = new URL('.', snippet).pathname) {
+/** The one server of a snippet, its environment changed by `environment` and its arguments by `adapt`. */
+export async function serve(snippet, environment, adapt = (args) => args) {
   const { mcpServers } = JSON.parse(await readFile(snippet, 'utf8'));
   const [{ command, args, env = {} }] = Object.values(mcpServers);
   // What npx would fetch is installed already.
   const inherited = { PATH: process.env.PATH, HOME: process.env.HOME, npm_config_offline: 'true' };
   const transport = new StdioClientTransport({
-    command, args, env: { ...inherited, ...environment(env) }, cwd, stderr: 'ignore',
+    command,
+    args: adapt(args),
+    env: { ...inherited, ...environment(env) },
+    cwd: new URL('.', snippet).pathname,
+    stderr: 'ignore',
   });
   const client = new Client({ name: 'orgpass-tests', version: '1' });
   await client.connect(transport);

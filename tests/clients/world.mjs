@@ -15,6 +15,21 @@ export async function control(name, body) {
   if (!answer.ok) throw new Error(`${name}: ${answer.status} ${await answer.text()}`);
 }
 
+/** Has the test do something, and waits until that is done. */
+export function asks(what) {
+  console.log('asks:', what);
+  return new Promise((resolve) => {
+    process.stdin.once('data', () => {
+      process.stdin.pause();
+      // Else it would keep the process from ending.
+      process.stdin.unref();
+      resolve();
+    });
+    process.stdin.ref();
+    process.stdin.resume();
+  });
+}
+
 /** Runs every operation, and again with a session that has just died. */
 export async function eachSurvives(client, operations) {
   for (const operation of operations) {

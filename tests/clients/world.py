@@ -23,6 +23,11 @@ class World:
         """All sessions of the tenant's org end, as Salesforce ends them: without a word."""
         self.call("expire", {"org_id": self.orgs[tenant]})
 
+    def asks(self, what):
+        """Has the test do something, and returns when that is done."""
+        print("asks:", what, flush=True)
+        assert sys.stdin.readline() == "done\n"
+
     def call(self, name, body):
         request = urllib.request.Request(self.control + name, json.dumps(body).encode(), method="POST")
         with urllib.request.urlopen(request, timeout=10) as answer:

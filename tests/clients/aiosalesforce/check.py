@@ -70,6 +70,7 @@ async def refused(told):
     for situation, token in told.tokens.items():
         client = connect(token)
         await world.is_refused_async(situation, lambda: rows(client, "SELECT Id FROM Account"))
+        await world.is_refused_async(situation, lambda: client.bulk_v2.insert("Account", [{"Name": "never"}]))
 
 
 world.main(

@@ -57,6 +57,43 @@ async def tenants(told):
     await asyncio.gather(of("acme"), of("globex"))
 
 
+async def restarted(told):
+    """Orgpass starts again while a poll is held, and while the client is on its way."""
+    define(told, "acme")
+    async with connect(told.token, {}) as client:
+        await client.subscribe(ORDERS)
+        for n in range(2):
+            publish(told, f"before {n}")
+            await receives(client, f"before {n}")
+            await asyncio.to_thread(told.asks, "restart")
+            publish(told, f"after {n}")
+            await receives(client, f"after {n}")
+
+
+async def troubled(told):
+    """Trouble comes while the client waits for events."""
+    for situation, token in told.tokens.items():
+        define(told, situation)
+        async with connect(token, {}) as client:
+            await client.subscribe(ORDERS)
+            publish(told, "before", situation)
+            await receives(client, "before")
+            await asyncio.to_thread(told.asks, situation)
+            await world.is_refused_async(situation, lambda: asyncio.wait_for(client.receive(), 60))
+
+
+async def outage(told):
+    define(told, "acme")
+    async with connect(told.token, {}) as client:
+        await client.subscribe(ORDERS)
+        publish(told, "before")
+        await receives(client, "before")
+        await asyncio.to_thread(told.asks, "outage")
+        publish(told, "after")
+        await asyncio.to_thread(told.asks, "end of the outage")
+        await receives(client, "after")
+
+
 async def refused(told):
     async def attempt(token):
         async with connect(token, {}) as client:
@@ -69,5 +106,8 @@ async def refused(told):
 world.main(
     works=lambda told: asyncio.run(works(told)),
     tenants=lambda told: asyncio.run(tenants(told)),
+    restarted=lambda told: asyncio.run(restarted(told)),
     refused=lambda told: asyncio.run(refused(told)),
+    troubled=lambda told: asyncio.run(troubled(told)),
+    outage=lambda told: asyncio.run(outage(told)),
 )

@@ -120,6 +120,10 @@ async function refused(connect) {
     await isRefused(situation, async () => (await connect(token)).query('SELECT Id FROM Account'));
     await isRefused(situation, async () => (await connect(token)).sobject('Account').create({ Name: 'never' }));
     await isRefused(situation, async () => (await connect(token)).metadata.describe('67.0'));
+    await isRefused(situation, async () => (await connect(token)).bulk.createJob('Account', 'insert').open());
+    await isRefused(situation, async () => (await connect(token)).bulk2.loadAndWaitForResults({
+      object: 'Account', operation: 'insert', input: [{ Name: 'never' }],
+    }));
   }
 }
 

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import process from 'node:process';
 
-import { control, main, orgs, sessionDies, tokens } from '../world.mjs';
+import { asks, control, isRefused, main, orgs, sessionDies, tokens } from '../world.mjs';
 import { subscribe } from './snippet.mjs';
 
 const ORDERS = '/event/Order__e';
@@ -18,16 +18,19 @@ const publish = (tenant, number) => control('events', {
   org_id: orgs[tenant], channel: ORDERS, events: [{ Number__c: number }],
 });
 
-/** A subscription whose events are taken one by one. */
+/** A subscription whose events are taken one by one, until it is refused. */
 function subscription(token) {
   const [events, waiting] = [[], []];
-  const client = subscribe(token, ORDERS, EARLIEST, (message) => {
+  let refused;
+  const ended = new Promise((_, reject) => { refused = (text) => reject(new Error(text)); });
+  ended.catch(() => {}); // whoever waits for an event hears of it
+  subscribe(token, ORDERS, EARLIEST, (message) => {
     const number = message.payload.Number__c;
     if (waiting.length > 0) waiting.shift()(number);
     else events.push(number);
-  });
-  const next = () => (events.length > 0 ? events.shift() : new Promise((resolve) => waiting.push(resolve)));
-  return { next, client };
+  }, refused);
+  const event = () => (events.length > 0 ? events.shift() : new Promise((resolve) => { waiting.push(resolve); }));
+  return { next: () => Promise.race([event(), ended]) };
 }
 
 async function works() {
@@ -56,6 +59,48 @@ async function tenants() {
   }));
 }
 
-await main({ works, tenants });
+async function restarted() {
+  await define('acme');
+  const { next } = subscription(process.env.ORGPASS_TOKEN);
+  for (let n = 0; n < 2; n += 1) {
+    await publish('acme', `before ${n}`);
+    assert.equal(await next(), `before ${n}`);
+    await asks('restart');
+    await publish('acme', `after ${n}`);
+    assert.equal(await next(), `after ${n}`);
+  }
+}
+
+async function refused() {
+  for (const [situation, token] of Object.entries(tokens)) {
+    await isRefused(situation, () => subscription(token).next());
+  }
+}
+
+/** Trouble comes while the client waits for events. */
+async function troubled() {
+  for (const [situation, token] of Object.entries(tokens)) {
+    await define(situation);
+    const { next } = subscription(token);
+    await publish(situation, 'before');
+    assert.equal(await next(), 'before');
+    await asks(situation);
+    await isRefused(situation, next);
+  }
+}
+
+/** Without the store it says nothing, and goes on by itself afterwards. */
+async function outage() {
+  await define('acme');
+  const { next } = subscription(tokens.acme);
+  await publish('acme', 'before');
+  assert.equal(await next(), 'before');
+  await asks('outage');
+  await publish('acme', 'after');
+  await asks('end of the outage');
+  assert.equal(await next(), 'after');
+}
+
+await main({ works, tenants, restarted, refused, troubled, outage });
 // A poll is under way for as long as the client lives.
 process.exit();

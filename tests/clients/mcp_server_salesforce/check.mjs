@@ -59,6 +59,7 @@ async function refused() {
   for (const situation of Object.keys(tokens)) {
     const tools = await connect(situation);
     await isRefused(situation, () => queries(tools));
+    await isRefused(situation, () => records(tools));
     await tools.close();
   }
 }

@@ -60,6 +60,7 @@ async function refused() {
   for (const [situation, token] of Object.entries(tokens)) {
     const client = await connect(token);
     await isRefused(situation, () => publish(client, 'never'));
+    await isRefused(situation, () => earliest(client, 1));
     client.close();
   }
 }

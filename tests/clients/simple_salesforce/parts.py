@@ -157,6 +157,7 @@ def refused(told, connect, with_metadata):
         world.is_refused(situation, lambda: sf.query("SELECT Id FROM Account"))
         world.is_refused(situation, lambda: sf.Account.get("001000000000001"))
         world.is_refused(situation, lambda: sf.bulk.Account.insert([{"Name": "never"}]))
+        world.is_refused(situation, lambda: sf.bulk2.Account.insert(records=[{"Name": "never"}]))
         if with_metadata:
             world.is_refused(situation, lambda: sf.mdapi.describe_metadata())
 

@@ -1,17 +1,24 @@
 //! What every client is put through.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use socket2::{Domain, Socket, Type};
 
 use super::Client;
 use super::scene::{Scene, Stage, local_token, unknown_token};
-use crate::world::{Options, Redis, World};
+use crate::world::{Connected, Options, Redis, World, eventually};
 
 /// Even a library that asks five times more with growing pauses has given up by then.
 const SOON: Duration = Duration::from_secs(60);
 /// Most calls that one attempt may cost: the first and five more.
 const MOST_CALLS: usize = 6;
+
+const REVOKED: &str = "A person must connect the org again";
+const REFUSED_FRESH: &str = "An admin must change something first";
+const UNKNOWN: &str = "Nothing is connected under this tenant and user";
+const WITHOUT_STORE: &str = "store of connections cannot be reached";
 
 /// Every operation goes on when the org's session dies before it; the client sees nothing of that.
 pub async fn everything_goes_on(client: Client, operations: usize) {
@@ -39,30 +46,127 @@ pub async fn refusals_are_shown(client: Client) {
 
 /// As [`refusals_are_shown`], where the library keeps our words of some situations to itself and shows these instead.
 pub async fn refusals_are_shown_as(client: Client, instead: &[(&str, &str)]) {
-    let words = |tenant: &str, ours: &'static str| {
-        let other = instead.iter().find(|(situation, _)| *situation == tenant);
-        other.map_or(ours, |(_, text)| text).to_owned()
-    };
-    let mut stage = Stage::set(client, Options { redis: Some(Redis::plain()), ..Options::default() }).await;
+    let mut stage = refusals_for_good_are_shown_as(client, instead).await;
+    let cold = stage.world.connect("cold", None).await;
+    stage.world.redis.as_mut().unwrap().child.kill();
+    let printed = stage.plays("refused", &[("cold", local_token(&cold))], json!({})).await;
+    shows(&stage.world, &printed, "cold", words("cold", WITHOUT_STORE, instead));
+    stage.world.redis.as_mut().unwrap().child.restart();
+}
+
+/// As [`refusals_are_shown`], for a library that waits in silence where it may come again.
+pub async fn refusals_for_good_are_shown(client: Client) {
+    refusals_for_good_are_shown_as(client, &[]).await;
+}
+
+async fn refusals_for_good_are_shown_as(client: Client, instead: &[(&str, &str)]) -> Stage {
+    let stage = Stage::set(client, with_redis()).await;
     let world = &stage.world;
     let revoked = world.connect("revoked", None).await;
     world.sim.revoke_grant(&revoked.tokens.refresh_token);
     let restricted = world.connect("restricted", None).await;
     world.sim.restrict_ip(&restricted.org, None);
-    let cold = world.connect("cold", None).await;
 
     let tokens =
         [("revoked", local_token(&revoked)), ("nobody", unknown_token()), ("restricted", local_token(&restricted))];
     let printed = stage.plays("refused", &tokens, json!({})).await;
-    shows(&stage.world, &printed, "revoked", &words("revoked", "A person must connect the org again"));
-    shows(&stage.world, &printed, "nobody", &words("nobody", "Nothing is connected under this tenant and user"));
-    shows(&stage.world, &printed, "restricted", &words("restricted", "An admin must change something first"));
+    shows(world, &printed, "revoked", words("revoked", REVOKED, instead));
+    shows(world, &printed, "nobody", words("nobody", UNKNOWN, instead));
+    shows(world, &printed, "restricted", words("restricted", REFUSED_FRESH, instead));
     assert_eq!((world.sim.exchanges(), world.sim.spent_tokens_presented()), (2, 0));
+    stage
+}
 
-    stage.world.redis.as_mut().unwrap().child.kill();
-    let printed = stage.plays("refused", &[("cold", local_token(&cold))], json!({})).await;
-    shows(&stage.world, &printed, "cold", &words("cold", "store of connections cannot be reached"));
-    stage.world.redis.as_mut().unwrap().child.restart();
+/// Trouble that comes while a client is at work is shown too.
+pub async fn trouble_at_work_is_shown(client: Client) {
+    let mut stage = Stage::set(client, Options::default()).await;
+    let revoked = stage.world.connect("revoked", None).await;
+    let restricted = stage.world.connect("restricted", None).await;
+    let orgs = json!({"revoked": revoked.org.org_id(), "restricted": restricted.org.org_id()});
+    let tokens = [("revoked", local_token(&revoked)), ("restricted", local_token(&restricted))];
+    let does = async |world: &mut World, asked: &str| {
+        let Connected { org, tokens, .. } = if asked == "revoked" { &revoked } else { &restricted };
+        match asked {
+            "revoked" => assert!(world.sim.revoke_grant(&tokens.refresh_token)),
+            "restricted" => world.sim.restrict_ip(org, None),
+            other => panic!("{other}"),
+        }
+        world.sim.expire_sessions(org);
+    };
+    let printed = stage.plays_asking("troubled", &tokens, orgs, does).await;
+    shows(&stage.world, &printed, "revoked", REVOKED);
+    shows(&stage.world, &printed, "restricted", REFUSED_FRESH);
+    // An org that refuses what is fresh is tried again after a while, which a slow client sees.
+    assert!((2..=3).contains(&stage.world.sim.exchanges()), "{} exchanges", stage.world.sim.exchanges());
+    assert_eq!(stage.world.sim.spent_tokens_presented(), 0);
+}
+
+/// A session that ends while the store is away ends nothing else: after the outage the client goes on. What it shows
+/// meanwhile, if anything, is our word.
+pub async fn an_outage_of_the_store_is_overcome(client: Client) {
+    let mut stage = Stage::set(client, with_redis()).await;
+    let acme = stage.world.connect("acme", None).await;
+    let orgs = json!({"acme": acme.org.org_id()});
+    let does = async |world: &mut World, asked: &str| match asked {
+        "outage" => {
+            world.redis.as_mut().unwrap().child.kill();
+            world.until_metric("orgpass_store_up", 0.0).await;
+            world.sim.expire_sessions(&acme.org);
+        }
+        "end of the outage" => {
+            let met = async || world.log.text().contains("\"token_unavailable\"");
+            eventually("the client is told of the outage", met).await;
+            world.redis.as_mut().unwrap().child.restart();
+        }
+        other => panic!("{other}"),
+    };
+    let printed = stage.plays_asking("outage", &[("acme", local_token(&acme))], orgs, does).await;
+    if printed.contains("\"situation\"") {
+        shows(&stage.world, &printed, "acme", WITHOUT_STORE);
+    }
+    assert_eq!((stage.world.sim.successful_exchanges(), stage.world.sim.spent_tokens_presented()), (1, 0));
+}
+
+/// Orgpass starts again, twice, at the address that it had; the client goes on without losing anything.
+pub async fn restarts_are_overcome(client: Client) {
+    let port = HeldPort::new();
+    let mut stage = Stage::set(client, Options { config: port.settings(), ..Options::default() }).await;
+    let acme = stage.world.connect("acme", None).await;
+    let orgs = json!({"acme": acme.org.org_id()});
+    let mut restarts = 0;
+    let does = async |world: &mut World, asked: &str| {
+        assert_eq!(asked, "restart");
+        world.restart().await;
+        restarts += 1;
+    };
+    stage.plays_asking("restarted", &[("acme", local_token(&acme))], orgs, does).await;
+    assert_eq!((restarts, stage.world.sim.exchanges()), (2, 0));
+}
+
+/// A port that nobody else gets while no Orgpass listens on it.
+struct HeldPort(Socket);
+
+impl HeldPort {
+    fn new() -> Self {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.set_reuse_port(true).unwrap();
+        socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
+        Self(socket)
+    }
+
+    /// A process of several workers lets others have its port too.
+    fn settings(&self) -> String {
+        let address = self.0.local_addr().unwrap().as_socket().unwrap();
+        format!("listen = \"{address}\"\nworkers = 2\n")
+    }
+}
+
+fn with_redis() -> Options {
+    Options { redis: Some(Redis::plain()), ..Options::default() }
+}
+
+fn words<'a>(situation: &str, ours: &'a str, instead: &[(&str, &'a str)]) -> &'a str {
+    instead.iter().find(|(other, _)| *other == situation).map_or(ours, |(_, text)| text)
 }
 
 /// Every attempt of the situation showed this text.
@@ -77,6 +181,8 @@ fn shows(world: &World, printed: &str, tenant: &str, text: &str) {
         assert!(attempt["text"].as_str().is_some_and(|shown| shown.contains(text)), "{attempt}");
         assert!(attempt["seconds"].as_f64().unwrap() < SOON.as_secs_f64(), "{attempt}");
     }
-    let calls = world.log.text().lines().filter(|line| line.contains(&format!("\"tenant\":\"{tenant}\""))).count();
+    let is_refused =
+        |line: &&str| line.contains(&format!("\"tenant\":\"{tenant}\"")) && line.contains("\"outcome\":\"refused\"");
+    let calls = world.log.text().lines().filter(is_refused).count();
     assert!(calls <= MOST_CALLS * attempts.len(), "{tenant}: {calls} calls for {} attempts", attempts.len());
 }

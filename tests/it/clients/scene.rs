@@ -1,14 +1,18 @@
 //! A world with tenants for the clients' scripts, and what the org must have seen when they are done.
 
-use std::process::Output;
+mod script;
+
+use std::process::{Command, Output};
 
 use orgpass::connection::{ConnectionKey, LocalToken};
 use salesforce_sim::RecordedRequest;
 use serde_json::{Map, Value, json};
+use tempfile::TempDir;
 
 use super::Client;
 use crate::encrypting::Authority;
 use crate::world::{Connected, Options, World};
+use script::Asks;
 
 /// Contacts of tenant acme: more than one page of them.
 const CONTACTS: usize = 2400;
@@ -99,9 +103,10 @@ pub fn unknown_token() -> String {
 }
 
 impl Stage {
+    /// Of the options' configuration these are lines of `[proxy]`.
     pub async fn set(client: Client, options: Options) -> Self {
         let authority = Authority::new();
-        let config = authority.settings() + &names();
+        let config = authority.settings() + &options.config + &names();
         let world = World::with(Options { config, ..options }).await;
         Self { world, client, authority }
     }
@@ -111,6 +116,35 @@ impl Stage {
     /// # Panics
     /// When it fails, hangs, or prints a secret (that shows when the world ends).
     pub async fn plays(&self, part: &str, tokens: &[(&str, String)], orgs: Value) -> String {
+        let (home, command) = self.command(part, tokens, orgs);
+        let (asks, _) = script::asks();
+        let printed = self.ended(part, tokio::task::spawn_blocking(|| script::run(command, asks)).await.unwrap());
+        drop(home);
+        printed
+    }
+
+    /// As [`Stage::plays`], doing what the script asks for.
+    pub async fn plays_asking(
+        &mut self,
+        part: &str,
+        tokens: &[(&str, String)],
+        orgs: Value,
+        mut does: impl AsyncFnMut(&mut World, &str),
+    ) -> String {
+        let (home, command) = self.command(part, tokens, orgs);
+        let (asks, mut asked) = script::asks();
+        let running = tokio::task::spawn_blocking(|| script::run(command, asks));
+        while let Some(Asks { what, done }) = asked.recv().await {
+            does(&mut self.world, &what).await;
+            done.send(()).unwrap();
+        }
+        let printed = self.ended(part, running.await.unwrap());
+        drop(home);
+        printed
+    }
+
+    /// What runs a part of the script, and the folder in which it does.
+    fn command(&self, part: &str, tokens: &[(&str, String)], orgs: Value) -> (TempDir, Command) {
         let home = tempfile::tempdir().unwrap();
         let mut command = self.client.command(part);
         let told = json!({
@@ -130,8 +164,10 @@ impl Stage {
             command.env(variable, self.authority.file("local-ca.pem"));
         }
         command.current_dir(home.path());
-        let ended = tokio::task::spawn_blocking(move || command.output()).await.unwrap();
-        let Output { status, stdout, stderr } = ended.unwrap();
+        (home, command)
+    }
+
+    fn ended(&self, part: &str, Output { status, stdout, stderr }: Output) -> String {
         self.world.seen.add(&stdout);
         self.world.seen.add(&stderr);
         let (stdout, stderr) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));

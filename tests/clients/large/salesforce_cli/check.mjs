@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 
-import { eachSurvives, isRefused, main, sessionDies, tokens } from '../../world.mjs';
+import { asks, eachSurvives, isRefused, main, sessionDies, tokens } from '../../world.mjs';
 import { login, program, sf } from './sf.mjs';
 
 const snippet = fileURLToPath(new URL('./snippet.sh', import.meta.url));
@@ -74,4 +74,25 @@ async function refused() {
   }
 }
 
-await main({ works, tenants, refused });
+const count = (alias) => sf(`data query --target-org ${alias} --query`, 'SELECT count() FROM Contact');
+
+/** Trouble comes after the CLI has logged in. */
+async function troubled() {
+  for (const [situation, token] of Object.entries(tokens)) {
+    await login(situation, token);
+    await asks(situation);
+    await isRefused(situation, () => count(situation));
+    await isRefused(situation, () => sf(`data create record --target-org ${situation} --sobject Account --values`, 'Name=never'));
+    await isRefused(situation, () => sf(`org list metadata-types --target-org ${situation} --api-version 62.0`));
+  }
+}
+
+async function outage() {
+  await login('acme', tokens.acme);
+  await asks('outage');
+  await isRefused('acme', () => count('acme'));
+  await asks('end of the outage');
+  assert.equal((await count('acme')).totalSize, 0);
+}
+
+await main({ works, tenants, refused, troubled, outage });
