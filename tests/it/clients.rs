@@ -12,6 +12,7 @@ mod jsforce_streaming;
 mod mcp_server_salesforce;
 mod parts;
 mod pubsub_api_client;
+mod rustforce;
 mod salesforce_bulk;
 mod salesforce_cli;
 mod salesforce_core;
@@ -35,13 +36,15 @@ pub enum Runs {
     Node,
     /// A newer Node, with what `tests/clients/large/package-lock.json` lists.
     NewerNode,
+    /// Itself: it is a program that `scripts/clients --all` builds.
+    Program,
 }
 
 /// One client.
 #[derive(Clone, Copy)]
 pub struct Client {
     runs: Runs,
-    /// The path of its script below `tests/clients/`.
+    /// The path of its script below `tests/clients/`, or of its program below `target/clients/`.
     script: &'static str,
     /// The variable that tells it whom to trust, if it speaks TLS.
     trusts_by: Option<&'static str>,
@@ -66,18 +69,20 @@ impl Client {
 
     /// The script, about to be run with nothing of this process' environment.
     pub fn command(self, part: &str) -> Command {
-        let program = match self.runs {
-            Runs::Python => installed("python/bin/python"),
-            Runs::Node => {
-                installed("node/node_modules");
-                PathBuf::from("node")
-            }
-            Runs::NewerNode => installed("newer-node"),
-        };
         // A client that hangs is ended, and so has failed.
         let mut command = Command::new("timeout");
-        command.args(["--kill-after=5", PATIENCE]).arg(program);
-        command.arg(Path::new(ROOT).join("tests/clients").join(self.script)).arg(part).env_clear();
+        command.args(["--kill-after=5", PATIENCE]);
+        let script = Path::new(ROOT).join("tests/clients").join(self.script);
+        match self.runs {
+            Runs::Python => command.arg(installed("python/bin/python")).arg(script),
+            Runs::Node => {
+                installed("node/node_modules");
+                command.arg("node").arg(script)
+            }
+            Runs::NewerNode => command.arg(installed("newer-node")).arg(script),
+            Runs::Program => command.arg(installed(self.script)),
+        };
+        command.arg(part).env_clear();
         command.env("PATH", std::env::var_os("PATH").unwrap()).env("PYTHONDONTWRITEBYTECODE", "1");
         command
     }

@@ -23,6 +23,7 @@ fn the_page_of_clients_shows_every_snippet_as_it_is_tested() {
         let language = match snippet.extension().unwrap().to_str().unwrap() {
             "py" => "python",
             "mjs" => "js",
+            "rs" => "rust",
             other => other,
         };
         let block = format!("```{language}\n{}```\n", fs::read_to_string(snippet).unwrap());
@@ -42,6 +43,9 @@ fn the_page_of_clients_names_the_versions_that_are_tested() {
         let listed = list["dependencies"].as_object().unwrap().iter();
         versions.extend(listed.map(|(name, version)| (name.clone(), version.as_str().unwrap().to_owned())));
     }
+    let rustforce = read("tests/clients/rustforce/Cargo.toml");
+    let exact = rustforce.lines().filter_map(|line| line.strip_suffix('"')?.split_once(" = \"="));
+    versions.extend(exact.map(|(name, version)| (name.to_owned(), version.to_owned())));
     let named = page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` | "));
     let named = named.map(|(name, rest)| (name, rest.split(" |").next().unwrap()));
     let named: Vec<_> = named.filter(|(_, version)| version.starts_with(|c: char| c.is_ascii_digit())).collect();
