@@ -1,6 +1,7 @@
 //! The proxy's listeners and workers: one thread each, with its own single-threaded runtime, its own listener on the
 //! shared port, and its own outbound connections.
 
+mod calls;
 mod either;
 mod http;
 mod rewound;

@@ -363,3 +363,19 @@ async fn a_caller_that_goes_away_frees_the_call() {
     world.until_metric(gone, 1.0).await;
     drop(stream);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_carries_no_call_is_ended_and_one_with_an_open_stream_is_not() {
+    let world = World::configured("[proxy]\nidle_timeout = \"1s\"").await;
+    let acme = world.connect_with_orders("acme").await;
+    let busy = world.client().await.tenant("acme");
+    let mut stream = busy.open("Subscribe", &from(ReplayPreset::Earliest, &[], 9)).await.unwrap();
+    let (idle, silent) = (world.client().await.tenant("acme"), world.client().await);
+    let _: TopicInfo = idle.call("GetTopic", &topic()).await.unwrap();
+    eventually("the others are ended", async || idle.has_ended() && silent.has_ended()).await;
+    assert!(!busy.has_ended());
+    world.publish(&acme.org, 1..=1);
+    Subscriber::new().read_until(&mut stream, 1).await.unwrap();
+    assert_eq!(stream.end().await, Ok(()));
+    eventually("without its stream it is ended too", async || busy.has_ended()).await;
+}

@@ -92,6 +92,10 @@ impl Client {
         self.wire.abort();
     }
 
+    pub fn has_ended(&self) -> bool {
+        self.connection.is_closed()
+    }
+
     /// The same connection with more metadata.
     pub fn with(&self, name: &str, value: &str) -> Self {
         let mut with = self.clone();
