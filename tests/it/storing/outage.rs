@@ -90,3 +90,22 @@ async fn a_token_that_waited_for_the_store_and_is_dead_by_then_is_exchanged_once
     assert_eq!((reply.status.as_u16(), reply.header("orgpass-replay")), (200, Some("done")), "{reply:?}");
     assert_eq!((world.sim.exchanges(), world.sim.spent_tokens_presented()), (2, 0));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_password_that_has_changed_needs_no_restart_once_its_file_says_so() {
+    let world = on(Redis::with_documented_user()).await;
+    world.connect("acme", None).await;
+    until_ready_says(&world, 200, "ok", &[]).await;
+    let mut raw = world.redis.as_ref().unwrap().child.raw();
+    let mut told = |words: &[&str]| redis::cmd(words[0]).arg(&words[1..]).exec(&mut raw).unwrap();
+    told(&["ACL", "SETUSER", "orgpass", "resetpass", ">the-next-password"]);
+    told(&["CLIENT", "KILL", "USER", "orgpass"]);
+    until_ready_says(&world, 200, "degraded", &["store_unavailable"]).await;
+
+    // As a mounted Secret is updated: the new file takes the place of the old one.
+    let (next, file) = (world.dir.path().join("next"), world.dir.path().join("redis-password"));
+    std::fs::write(&next, "the-next-password").unwrap();
+    std::fs::rename(&next, &file).unwrap();
+    until_ready_says(&world, 200, "ok", &[]).await;
+    until_it_goes_through(&world, "acme").await;
+}
