@@ -57,15 +57,18 @@ async def tenants(told):
     await asyncio.gather(of("acme"), of("globex"))
 
 
-async def restarted(told):
-    """Orgpass starts again while a poll is held, and while the client is on its way."""
+async def survives(told):
+    """Ten expiries, and a new start of Orgpass between them."""
     define(told, "acme")
     async with connect(told.token, {}) as client:
         await client.subscribe(ORDERS)
-        for n in range(2):
+        for n in range(EXPIRIES + 1):
             publish(told, f"before {n}")
             await receives(client, f"before {n}")
-            await asyncio.to_thread(told.asks, "restart")
+            if n == 5:
+                await asyncio.to_thread(told.asks, "restart")
+            else:
+                told.session_dies()
             publish(told, f"after {n}")
             await receives(client, f"after {n}")
 
@@ -106,7 +109,7 @@ async def refused(told):
 world.main(
     works=lambda told: asyncio.run(works(told)),
     tenants=lambda told: asyncio.run(tenants(told)),
-    restarted=lambda told: asyncio.run(restarted(told)),
+    survives=lambda told: asyncio.run(survives(told)),
     refused=lambda told: asyncio.run(refused(told)),
     troubled=lambda told: asyncio.run(troubled(told)),
     outage=lambda told: asyncio.run(outage(told)),

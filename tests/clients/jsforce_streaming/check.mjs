@@ -59,13 +59,14 @@ async function tenants() {
   }));
 }
 
-async function restarted() {
+/** Ten expiries, and a new start of Orgpass between them. */
+async function survives() {
   await define('acme');
   const { next } = subscription(process.env.ORGPASS_TOKEN);
-  for (let n = 0; n < 2; n += 1) {
+  for (let n = 0; n <= EXPIRIES; n += 1) {
     await publish('acme', `before ${n}`);
     assert.equal(await next(), `before ${n}`);
-    await asks('restart');
+    await (n === 5 ? asks('restart') : sessionDies());
     await publish('acme', `after ${n}`);
     assert.equal(await next(), `after ${n}`);
   }
@@ -101,6 +102,6 @@ async function outage() {
   assert.equal(await next(), 'after');
 }
 
-await main({ works, tenants, restarted, refused, troubled, outage });
+await main({ works, tenants, survives, refused, troubled, outage });
 // A poll is under way for as long as the client lives.
 process.exit();

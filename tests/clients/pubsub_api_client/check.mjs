@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import process from 'node:process';
 
-import { control, eachSurvives, isRefused, main, orgs, sessionDies, tokens } from '../world.mjs';
+import { asks, control, eachSurvives, isRefused, main, orgs, sessionDies, tokens } from '../world.mjs';
 import { connect } from './snippet.mjs';
 
 const ORDERS = '/event/Order__e';
@@ -56,6 +56,38 @@ async function tenants() {
   }));
 }
 
+/** The events of a subscription, which is opened again after the last of them whenever it ends. */
+function subscription(client) {
+  const [events, waiting] = [[], []];
+  let last;
+  const open = () => (last === undefined
+    ? client.subscribeFromEarliestEvent(ORDERS, received)
+    : client.subscribeFromReplayId(ORDERS, received, null, last));
+  function received(_, kind, data) {
+    if (kind === 'end') setTimeout(open, 100); // not at once: nobody may be there yet
+    if (kind !== 'event') return;
+    last = data.replayId;
+    if (waiting.length > 0) waiting.shift()(data.payload.Number__c);
+    else events.push(data.payload.Number__c);
+  }
+  open();
+  return () => (events.length > 0 ? events.shift() : new Promise((resolve) => { waiting.push(resolve); }));
+}
+
+/** Ten expiries, and a new start of Orgpass between them. */
+async function survives() {
+  await define('acme');
+  const next = subscription(await connect(process.env.ORGPASS_TOKEN));
+  const happens = (number) => control('events', { org_id: orgs.acme, channel: ORDERS, events: [{ Number__c: number }] });
+  for (let n = 0; n <= 10; n += 1) {
+    await happens(`before ${n}`);
+    assert.equal(await next(), `before ${n}`);
+    await (n === 5 ? asks('restart') : sessionDies());
+    await happens(`after ${n}`);
+    assert.equal(await next(), `after ${n}`);
+  }
+}
+
 async function refused() {
   for (const [situation, token] of Object.entries(tokens)) {
     const client = await connect(token);
@@ -65,6 +97,6 @@ async function refused() {
   }
 }
 
-await main({ works, tenants, refused });
+await main({ works, tenants, survives, refused });
 // The client keeps timers of its own after it was closed.
 process.exit();

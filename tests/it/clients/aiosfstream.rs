@@ -1,7 +1,7 @@
 //! aiosfstream-ng: the streaming API in Python, by a client that keeps no cookies for an address.
 
 use super::parts::{
-    an_outage_of_the_store_is_overcome, everything_goes_on, refusals_are_shown, restarts_are_overcome,
+    a_subscription_survives, an_outage_of_the_store_is_overcome, everything_goes_on, refusals_are_shown,
     tenants_stay_apart, trouble_at_work_is_shown,
 };
 use super::{Client, Runs};
@@ -24,8 +24,8 @@ async fn aiosfstream_shows_refusals_and_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_subscription_of_aiosfstream_loses_no_event_when_orgpass_starts_again() {
-    restarts_are_overcome(AIOSFSTREAM).await;
+async fn a_subscription_of_aiosfstream_survives_ten_dead_sessions_and_a_restart() {
+    a_subscription_survives(AIOSFSTREAM).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,7 @@
 //! jsforce's client of the streaming API.
 
 use super::parts::{
-    an_outage_of_the_store_is_overcome, everything_goes_on, refusals_for_good_are_shown, restarts_are_overcome,
+    a_subscription_survives, an_outage_of_the_store_is_overcome, everything_goes_on, refusals_for_good_are_shown,
     tenants_stay_apart, trouble_at_work_is_shown,
 };
 use super::{Client, Runs};
@@ -24,8 +24,8 @@ async fn jsforces_streaming_shows_refusals_and_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_subscription_of_jsforce_loses_no_event_when_orgpass_starts_again() {
-    restarts_are_overcome(JSFORCE).await;
+async fn a_subscription_of_jsforce_survives_ten_dead_sessions_and_a_restart() {
+    a_subscription_survives(JSFORCE).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

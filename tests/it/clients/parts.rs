@@ -127,8 +127,9 @@ pub async fn an_outage_of_the_store_is_overcome(client: Client) {
     assert_eq!((stage.world.sim.successful_exchanges(), stage.world.sim.spent_tokens_presented()), (1, 0));
 }
 
-/// Orgpass starts again, twice, at the address that it had; the client goes on without losing anything.
-pub async fn restarts_are_overcome(client: Client) {
+/// Ten sessions die, and Orgpass starts again between them, at the address that it had; the subscription goes on, and no
+/// event is lost.
+pub async fn a_subscription_survives(client: Client) {
     let port = HeldPort::new();
     let mut stage = Stage::set(client, Options { config: port.settings(), ..Options::default() }).await;
     let acme = stage.world.connect("acme", None).await;
@@ -139,8 +140,8 @@ pub async fn restarts_are_overcome(client: Client) {
         world.restart().await;
         restarts += 1;
     };
-    stage.plays_asking("restarted", &[("acme", local_token(&acme))], orgs, does).await;
-    assert_eq!((restarts, stage.world.sim.exchanges()), (2, 0));
+    stage.plays_asking("survives", &[("acme", local_token(&acme))], orgs, does).await;
+    assert_eq!((restarts, stage.world.sim.exchanges(), stage.world.sim.spent_tokens_presented()), (1, 10, 0));
 }
 
 /// A port that nobody else gets while no Orgpass listens on it.

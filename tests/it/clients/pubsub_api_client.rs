@@ -1,6 +1,6 @@
 //! The Pub/Sub API's client for Node: gRPC over TLS, with its own list of authorities.
 
-use super::parts::{everything_goes_on, refusals_are_shown, tenants_stay_apart};
+use super::parts::{a_subscription_survives, everything_goes_on, refusals_are_shown, tenants_stay_apart};
 use super::{Client, Runs};
 
 const PUBSUB: Client =
@@ -19,4 +19,9 @@ async fn two_tenants_of_the_pubsub_api_client_stay_apart() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_pubsub_api_client_shows_refusals_and_ends() {
     refusals_are_shown(PUBSUB).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subscription_of_the_pubsub_api_client_survives_ten_dead_sessions_and_a_restart() {
+    a_subscription_survives(PUBSUB).await;
 }
