@@ -2,6 +2,7 @@
 
 pub mod grpc;
 
+use grpc_caller::Requests;
 use http_body_util::BodyExt;
 use salesforce_sim::eventbus::{
     ConsumerEvent, FetchRequest, FetchResponse, ProducerEvent, PublishRequest, PublishResponse, ReplayPreset,
@@ -12,7 +13,7 @@ use serde_json::json;
 
 use crate::encrypting::Authority;
 use crate::world::{Connected, World, eventually};
-use grpc::{Client, Failure, Requests, Stream};
+use grpc::{Client, Failure, Stream};
 
 const ORDERS: &str = "/event/Order__e";
 const GET_TOPIC: &str = "/eventbus.v1.PubSub/GetTopic";

@@ -1,19 +1,15 @@
 //! A caller of gRPC: one connection, any number of calls.
 
 use std::net::SocketAddr;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 
-use bytes::{Buf, Bytes, BytesMut};
-use http::{HeaderMap, Request, Response};
-use http_body_util::BodyExt;
-use hyper::body::{Body, Frame, Incoming};
-use hyper::client::conn::http2::{self, SendRequest};
+use grpc_caller::{Call, Connection, End, Requests};
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use salesforce_sim::eventbus::{Message, SERVICE};
 use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional};
 use tokio::net::TcpStream;
-use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
 use crate::encrypting::Authority;
@@ -22,7 +18,7 @@ use crate::world::Seen;
 /// A connection to the proxy.
 #[derive(Clone)]
 pub struct Client {
-    connection: SendRequest<Requests>,
+    connection: Connection,
     wire: AbortHandle,
     authority: String,
     metadata: Vec<(String, String)>,
@@ -39,25 +35,7 @@ pub struct Failure {
 }
 
 /// A call in which messages go and come.
-pub struct Stream {
-    requests: Option<mpsc::Sender<Bytes>>,
-    pub head: HeaderMap,
-    body: Incoming,
-    received: BytesMut,
-    seen: Seen,
-}
-
-/// The messages of a caller.
-pub struct Requests(mpsc::Receiver<Bytes>);
-
-impl Body for Requests {
-    type Data = Bytes;
-    type Error = std::convert::Infallible;
-
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        self.0.poll_recv(cx).map(|next| next.map(|bytes| Ok(Frame::data(bytes))))
-    }
-}
+pub type Stream = Call<Failure>;
 
 impl Client {
     /// In the clear, with prior knowledge.
@@ -109,23 +87,16 @@ impl Client {
 
     /// A call of one message.
     pub async fn call<M: Message + Default>(&self, method: &str, request: &impl Message) -> Result<M, Failure> {
-        let mut stream = self.open(method, request).await?;
-        stream.requests = None;
-        let message = stream.next().await?;
-        assert_eq!(stream.end().await, Ok(()));
-        Ok(message)
+        self.open(method, request).await?.only().await
     }
 
     /// A call of many, of which one is sent at once.
     pub async fn open(&self, method: &str, first: &impl Message) -> Result<Stream, Failure> {
-        let (requests, body) = mpsc::channel(8);
-        requests.send(framed(first)).await.unwrap();
         let request = self.request("POST", &format!("/{SERVICE}/{method}"), "application/grpc");
-        let (head, body) = self.send(request.body(Requests(body)).unwrap()).await.into_parts();
-        assert_eq!(head.status, 200);
-        let requests = Some(requests);
-        let stream = Stream { requests, head: head.headers, body, received: BytesMut::new(), seen: self.seen.clone() };
-        if stream.head.contains_key("grpc-status") { Err(Failure::of(&stream.head).unwrap_err()) } else { Ok(stream) }
+        let (mut connection, seen) = (self.connection.clone(), self.seen.clone());
+        connection.ready().await.unwrap();
+        let stream = Stream::begin(&mut connection, request, first, move |headers| seen.add_headers(headers)).await?;
+        if stream.head.contains_key("grpc-status") { Err(End::Told(stream.head).into()) } else { Ok(stream) }
     }
 
     pub fn request(&self, method: &str, path: &str, content_type: &str) -> http::request::Builder {
@@ -146,83 +117,18 @@ impl Client {
     }
 }
 
-impl std::fmt::Debug for Stream {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Stream").field("head", &self.head).finish_non_exhaustive()
-    }
-}
-
-impl Stream {
-    pub async fn send(&self, message: &impl Message) {
-        self.requests.as_ref().unwrap().send(framed(message)).await.unwrap();
-    }
-
-    /// The next message.
-    pub async fn next<M: Message + Default>(&mut self) -> Result<M, Failure> {
-        match self.message().await? {
-            Some(message) => Ok(M::decode(message).unwrap()),
-            None => panic!("the call ended well instead"),
-        }
-    }
-
-    /// Sends no more, and waits for the end of the call.
-    pub async fn end(mut self) -> Result<(), Failure> {
-        self.requests = None;
-        match self.message().await? {
-            Some(_) => panic!("a message instead of the end"),
-            None => Ok(()),
-        }
-    }
-
-    /// A message; `None` after the last if all went well.
-    async fn message(&mut self) -> Result<Option<Bytes>, Failure> {
-        loop {
-            if let Some((prefix, rest)) = self.received.split_first_chunk::<5>() {
-                let length = u32::from_be_bytes(prefix[1..].try_into().unwrap()) as usize;
-                if rest.len() >= length {
-                    self.received.advance(5);
-                    return Ok(Some(self.received.split_to(length).freeze()));
-                }
-            }
-            match self.body.frame().await {
-                Some(Ok(frame)) => match frame.into_data() {
-                    Ok(data) => self.received.extend_from_slice(&data),
-                    Err(frame) => {
-                        let trailers = frame.into_trailers().unwrap();
-                        self.seen.add_headers(&trailers);
-                        return Failure::of(&trailers).map(|()| None);
-                    }
-                },
-                other => panic!("no trailers: {other:?}"),
-            }
-        }
+impl From<End> for Failure {
+    fn from(end: End) -> Self {
+        let End::Told(trailers) = end else { panic!("the call broke off") };
+        let text = |name: &str| trailers.get(name).map(|value| value.to_str().unwrap().to_owned());
+        let code = text("grpc-status").unwrap().parse().unwrap();
+        Self { code, message: text("grpc-message").unwrap_or_default(), error: text("orgpass-error") }
     }
 }
 
 impl Failure {
-    fn of(trailers: &HeaderMap) -> Result<(), Self> {
-        let text = |name: &str| trailers.get(name).map(|value| value.to_str().unwrap().to_owned());
-        match text("grpc-status").unwrap().parse().unwrap() {
-            0 => Ok(()),
-            code => Err(Self { code, message: text("grpc-message").unwrap_or_default(), error: text("orgpass-error") }),
-        }
-    }
-
     /// The code, and the proxy's own.
     pub fn short(&self) -> (u32, Option<&str>) {
         (self.code, self.error.as_deref())
     }
-}
-
-impl Requests {
-    /// No message at all.
-    pub fn none() -> Self {
-        Self(mpsc::channel(1).1)
-    }
-}
-
-fn framed(message: &impl Message) -> Bytes {
-    let message = message.encode_to_vec();
-    let length = u32::try_from(message.len()).unwrap();
-    [&[0], length.to_be_bytes().as_slice(), &message].concat().into()
 }

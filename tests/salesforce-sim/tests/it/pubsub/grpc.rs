@@ -1,13 +1,9 @@
 //! A gRPC client, one connection a call unless it is told otherwise.
 
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
-use bytes::{Buf, Bytes, BytesMut};
-use http::{HeaderMap, Request};
-use http_body_util::BodyExt;
-use hyper::body::{Body, Frame, Incoming};
+use grpc_caller::{Call, Connection, End};
+use http::Request;
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::pki_types::pem::PemObject;
@@ -16,7 +12,6 @@ use rustls::{ClientConfig, RootCertStore};
 use salesforce_sim::Simulator;
 use salesforce_sim::eventbus::{Message, SERVICE};
 use tokio::net::TcpStream;
-use tokio::sync::mpsc;
 use tokio_rustls::client::TlsStream;
 
 use crate::World;
@@ -36,28 +31,7 @@ pub(super) struct Failure {
 }
 
 /// A call in which messages go and come.
-pub(super) struct Stream {
-    requests: mpsc::Sender<Bytes>,
-    answer: Answer,
-}
-
-struct Answer {
-    head: HeaderMap,
-    body: Incoming,
-    received: BytesMut,
-}
-
-/// The messages of a caller.
-pub(super) struct Requests(mpsc::Receiver<Bytes>);
-
-impl Body for Requests {
-    type Data = Bytes;
-    type Error = std::convert::Infallible;
-
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        self.0.poll_recv(cx).map(|next| next.map(|bytes| Ok(Frame::data(bytes))))
-    }
-}
+pub(super) type Stream = Call<Failure>;
 
 impl Client {
     pub(super) fn of(world: &World) -> Self {
@@ -75,10 +49,7 @@ impl Client {
 
     /// A call of one message.
     pub(super) async fn call<M: Message + Default>(&self, method: &str, request: &impl Message) -> Result<M, Failure> {
-        let mut stream = self.open(method, request).await?;
-        let message = stream.next().await?;
-        assert_eq!(stream.end().await, Ok(()));
-        Ok(message)
+        self.open(method, request).await?.only().await
     }
 
     /// A call of many, of which one is sent at once.
@@ -86,7 +57,7 @@ impl Client {
         self.open_on(&mut self.connection().await, method, first).await
     }
 
-    pub(super) async fn connection(&self) -> http2::SendRequest<Requests> {
+    pub(super) async fn connection(&self) -> Connection {
         let stream = tls(&self.sim, &["h2"]).await.unwrap();
         let (sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
         tokio::spawn(connection);
@@ -96,7 +67,7 @@ impl Client {
     /// As [`Client::open`], on a connection that is there.
     pub(super) async fn open_on(
         &self,
-        connection: &mut http2::SendRequest<Requests>,
+        connection: &mut Connection,
         method: &str,
         first: &impl Message,
     ) -> Result<Stream, Failure> {
@@ -108,61 +79,17 @@ impl Client {
         for (name, value) in &self.metadata {
             request = request.header(*name, value);
         }
-        let (requests, body) = mpsc::channel(8);
-        requests.send(framed(first)).await.unwrap();
-        let answered = connection.send_request(request.body(Requests(body)).unwrap()).await;
-        let (head, body) = answered.map_err(|_| Failure::broken())?.into_parts();
-        assert_eq!(head.status, 200);
-        Ok(Stream { requests, answer: Answer { head: head.headers, body, received: BytesMut::new() } })
+        Stream::begin(connection, request, first, |_| ()).await
     }
 }
 
-impl Stream {
-    pub(super) async fn send(&self, message: &impl Message) {
-        self.requests.send(framed(message)).await.unwrap();
-    }
-
-    /// The next message.
-    pub(super) async fn next<M: Message + Default>(&mut self) -> Result<M, Failure> {
-        match self.answer.next().await? {
-            Some(message) => Ok(M::decode(message).unwrap()),
-            None => panic!("the call ended well instead"),
-        }
-    }
-
-    /// Sends no more, and waits for the end of the call.
-    pub(super) async fn end(mut self) -> Result<(), Failure> {
-        drop(self.requests);
-        match self.answer.next().await? {
-            Some(_) => panic!("a message instead of the end"),
-            None => Ok(()),
-        }
-    }
-}
-
-impl Answer {
-    /// A message; `None` after the last if all went well.
-    async fn next(&mut self) -> Result<Option<Bytes>, Failure> {
-        if self.head.contains_key("grpc-status") {
-            return Failure::of(&self.head);
-        }
-        loop {
-            if let Some((prefix, rest)) = self.received.split_first_chunk::<5>() {
-                let length = u32::from_be_bytes(prefix[1..].try_into().unwrap()) as usize;
-                if rest.len() >= length {
-                    self.received.advance(5);
-                    return Ok(Some(self.received.split_to(length).freeze()));
-                }
-            }
-            match self.body.frame().await {
-                Some(Ok(frame)) => match frame.into_data() {
-                    Ok(data) => self.received.extend_from_slice(&data),
-                    Err(frame) => return Failure::of(&frame.into_trailers().unwrap()),
-                },
-                Some(Err(_)) => return Err(Failure::broken()),
-                None => panic!("no trailers"),
-            }
-        }
+impl From<End> for Failure {
+    fn from(end: End) -> Self {
+        let End::Told(trailers) = end else { return Self::broken() };
+        let text = |name: &str| trailers.get(name).map_or("", |value| value.to_str().unwrap());
+        assert!(text("grpc-message").ends_with(&format!(" rpcId: {}", text("rpcid"))));
+        assert_eq!(text("rpcid").len(), 36);
+        Self { code: Some(text("grpc-status").parse().unwrap()), error_code: text("error-code").to_owned() }
     }
 }
 
@@ -178,23 +105,6 @@ impl Failure {
     pub(super) fn broken() -> Self {
         Self { code: None, error_code: String::new() }
     }
-
-    fn of(trailers: &HeaderMap) -> Result<Option<Bytes>, Self> {
-        let text = |name: &str| trailers.get(name).map_or("", |value| value.to_str().unwrap());
-        let code: u32 = text("grpc-status").parse().unwrap();
-        if code == 0 {
-            return Ok(None);
-        }
-        assert!(text("grpc-message").ends_with(&format!(" rpcId: {}", text("rpcid"))));
-        assert_eq!(text("rpcid").len(), 36);
-        Err(Self { code: Some(code), error_code: text("error-code").to_owned() })
-    }
-}
-
-fn framed(message: &impl Message) -> Bytes {
-    let message = message.encode_to_vec();
-    let length = u32::try_from(message.len()).unwrap();
-    [&[0], length.to_be_bytes().as_slice(), &message].concat().into()
 }
 
 /// A connection to the Pub/Sub API that offers these protocols.
