@@ -133,12 +133,11 @@ impl Proxy {
                 seen.note_org_answer(response.headers());
                 (response, None)
             }
-            Err(Refusal { error, form }) => {
-                let mut response = respond::respond(&error, form);
-                Box::pin(unread::finish(unread, &mut response)).await;
-                (response.map(Body::own), Some(error.code()))
-            }
+            Err(Refusal { error, form }) => (respond::respond(&error, form).map(Body::own), Some(error.code())),
         };
+        if !matches!(unread, Source::Nothing) {
+            Box::pin(unread::finish(unread, &mut response)).await;
+        }
         if error == Some(Code::ReplayNotPossible) {
             response.headers_mut().insert(authenticate::REPLAY, http::HeaderValue::from_static("not-possible"));
         }
@@ -147,7 +146,8 @@ impl Proxy {
         response.map(|body| body.observed(seen))
     }
 
-    /// The steps between observe and respond, in order. What nobody has read of a call that is refused is left in `body`.
+    /// The steps between observe and respond, in order. What nobody has read of a call that the proxy answers itself is
+    /// left in `body`.
     async fn relay(
         &self,
         mut head: Parts,
@@ -165,17 +165,14 @@ impl Proxy {
                 return Box::pin(streaming::relay(self, head, mem::take(body), permit, seen)).await;
             }
             Resource::Relayed(family) => (family, None),
-            Resource::Soap(api) => match Box::pin(self.open(&api, &mut head, mem::take(body), seen)).await? {
-                Opened::Relayed(envelope, rest) => {
-                    *body = rest;
-                    (ApiFamily::Soap, Some(Box::new(envelope)))
-                }
+            Resource::Soap(api) => match Box::pin(self.open(&api, &mut head, body, seen)).await? {
+                Opened::Relayed(envelope) => (ApiFamily::Soap, Some(Box::new(envelope))),
                 Opened::Answered(response) => return Ok(response),
             },
             Resource::Local(what) => {
                 seen.hold(permit);
                 let path = path.as_str().to_owned();
-                return Box::pin(local::answer(self, what, &path, &head, mem::take(body))).await;
+                return Box::pin(local::answer(self, what, &path, &head, body)).await;
             }
             _ => return Err(ProxyError::from(PathFault::Unknown).into()),
         };
@@ -229,22 +226,23 @@ impl Proxy {
         &self,
         api: &SoapApi,
         head: &mut Parts,
-        body: Source,
+        body: &mut Source,
         seen: &mut Observation,
     ) -> Result<Opened, Refusal> {
         seen.set_family(ApiFamily::Soap);
-        let opened = Envelope::read(api, head, body).await;
+        let opened = Envelope::read(api, head, mem::take(body)).await;
         let (envelope, rest) = opened.map_err(|error| Refusal { error, form: ReplyForm::Soap })?;
+        *body = rest;
         Ok(match envelope.operation() {
-            login if api.is_login(login) => Opened::Answered(local::login(self, api, head, &envelope, rest).await?),
+            login if api.is_login(login) => Opened::Answered(local::login(self, api, head, &envelope, body).await?),
             logout if api.is_logout(logout) => Opened::Answered(local::logout(api, logout)),
-            _ => Opened::Relayed(envelope, rest),
+            _ => Opened::Relayed(envelope),
         })
     }
 }
 
 /// A SOAP call whose beginning has been read.
 enum Opened {
-    Relayed(Envelope, Source),
+    Relayed(Envelope),
     Answered(Response<Body>),
 }

@@ -7,6 +7,7 @@ mod names;
 mod oauth;
 mod soap;
 
+use std::mem;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -49,15 +50,15 @@ pub(super) async fn answer(
     what: LocalAnswer,
     path: &str,
     head: &Parts,
-    body: Source,
+    body: &mut Source,
 ) -> Result<Response<Body>, Refusal> {
     let settings = &proxy.settings;
     match what {
         LocalAnswer::Token if settings.logins.is_empty() => {
             Err(ProxyError::from(super::error::PathFault::Logins).into())
         }
-        LocalAnswer::Token => Ok(oauth::token(proxy, head, body).await),
-        LocalAnswer::Revoke => Ok(oauth::revoke(head, body).await),
+        LocalAnswer::Token => Ok(oauth::token(proxy, head, mem::take(body)).await),
+        LocalAnswer::Revoke => Ok(oauth::revoke(head, mem::take(body)).await),
         LocalAnswer::AppLink => Ok(applink::authorization(proxy, head, path).await?),
     }
 }

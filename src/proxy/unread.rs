@@ -1,6 +1,6 @@
-//! What a caller is still sending when its call is refused. Most of them read the answer after they have sent all, and
-//! a connection that ends before breaks off under them: they show that instead of the answer, or lose their next call
-//! to it. So what is little and comes at once is read first, and else the answer tells that the connection ends.
+//! What a caller is still sending when its call is answered here. Most callers read the answer after they have sent all,
+//! and a connection that ends before breaks off under them: they show that instead of the answer, or lose their next
+//! call to it. So what is little and comes at once is read first, and else the answer tells that the connection ends.
 
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use http::{HeaderValue, Response};
 use http_body_util::BodyExt;
 use hyper::body::Body;
 
+use super::body::Body as Answer;
 use super::source::Source;
 
 /// What is read at most, and how long for.
@@ -17,7 +18,7 @@ const MOST: usize = 1 << 20;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Reads the rest of a body, or says in the response that the connection ends.
-pub(super) async fn finish(mut body: Source, response: &mut Response<Bytes>) {
+pub(super) async fn finish(mut body: Source, response: &mut Response<Answer>) {
     if body.is_end_stream() || response.headers().contains_key(CONNECTION) {
         return;
     }

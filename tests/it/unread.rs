@@ -9,6 +9,8 @@ use crate::world::World;
 
 const ACCOUNTS: &str = "/services/data/v67.0/sobjects/Account";
 
+const TOKEN: &str = "/services/oauth2/token";
+
 /// A call for a tenant that is not connected.
 fn refused(world: &World) -> Call {
     world.caller().post(ACCOUNTS, "").tenant("nobody")
@@ -18,6 +20,8 @@ fn refused(world: &World) -> Call {
 async fn a_refused_call_is_read_to_its_end_and_the_connection_goes_on() {
     let world = World::start().await;
     let mut connection = world.caller().connect().await;
+    // A login is refused too: none is configured.
+    let login = || world.caller().post(TOKEN, "");
     for round in 0..50 {
         let (feed, body) = fed();
         let sending = tokio::spawn(async move {
@@ -26,8 +30,9 @@ async fn a_refused_call_is_read_to_its_end_and_the_connection_goes_on() {
                 feed.send(Ok(Bytes::from_static(b"{\"Name\":"))).await.unwrap();
             }
         });
-        let reply = refused(&world).body(body).send_on(&mut connection).await;
-        assert_eq!((reply.status, reply.error()), (StatusCode::FORBIDDEN, Some("not_connected")), "{round}");
+        let (call, code) = if round % 2 == 0 { (refused(&world), "not_connected") } else { (login(), "path_refused") };
+        let reply = call.body(body).send_on(&mut connection).await;
+        assert_eq!((reply.status, reply.error()), (StatusCode::FORBIDDEN, Some(code)), "{round}");
         assert_eq!(reply.header("connection"), None, "{round}");
         sending.await.unwrap();
     }

@@ -19,14 +19,14 @@ pub(in crate::proxy) async fn login(
     api: &SoapApi,
     head: &Parts,
     envelope: &Envelope,
-    rest: Source,
+    rest: &mut Source,
 ) -> Result<Response<Body>, Refusal> {
     let refused = |error: ProxyError| Refusal { error, form: respond::ReplyForm::Soap };
     let logins = &proxy.settings.logins;
     if logins.is_empty() {
         return Err(refused(PathFault::Logins.into()));
     }
-    let name = envelope.user_name(rest).await.map_err(refused)?;
+    let name = envelope.user_name(std::mem::take(rest)).await.map_err(refused)?;
     let Some(key) = name.as_deref().and_then(|name| logins.get(name)) else {
         let text = "no connection is configured for this user name; add [proxy.logins.\"NAME\"] with its tenant";
         return Ok(fault(Code::NotConnected, text));

@@ -115,6 +115,9 @@ async fn refused(world: &mut World) {
         world::is_refused(&situation, rows(&client, "SELECT Id FROM Account")).await;
         world::is_refused(&situation, client.create("Account", json!({"Name": "never"}))).await;
         world::is_refused(&situation, client.destroy("Account", "001000000000001")).await;
+        // It reads the errors of `describe` in another form than Salesforce's.
+        let unread = client.describe("Account").await.unwrap_err().to_string();
+        assert!(unread.contains("error decoding response body"), "{unread}");
         world::is_refused(&situation, async { rows(&by_soap(&situation).await?, "SELECT Id FROM Account").await })
             .await;
     }
