@@ -2,6 +2,8 @@
 
 pub mod grpc;
 
+use std::time::Duration;
+
 use grpc_caller::Requests;
 use http_body_util::BodyExt;
 use salesforce_sim::eventbus::{
@@ -10,12 +12,16 @@ use salesforce_sim::eventbus::{
 };
 use salesforce_sim::{Effect, Fault, Org};
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::encrypting::Authority;
 use crate::world::{Connected, World, eventually};
 use grpc::{Client, Failure, Stream};
 
 const ORDERS: &str = "/event/Order__e";
+/// Far more than a silent connection lives here.
+const PATIENCE: Duration = Duration::from_secs(30);
 const GET_TOPIC: &str = "/eventbus.v1.PubSub/GetTopic";
 const STREAM_ENDED: (u32, Option<&str>) = (14, Some("stream_ended"));
 
@@ -379,4 +385,16 @@ async fn a_connection_that_carries_no_call_is_ended_and_one_with_an_open_stream_
     Subscriber::new().read_until(&mut stream, 1).await.unwrap();
     assert_eq!(stream.end().await, Ok(()));
     eventually("without its stream it is ended too", async || busy.has_ended()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_whose_caller_answers_nothing_is_ended_too() {
+    let world = World::configured("[proxy]\nidle_timeout = \"1s\"").await;
+    let mut dead = TcpStream::connect(world.orgpass().proxy_address().unwrap()).await.unwrap();
+    // The preface with empty settings, and never an acknowledgement.
+    dead.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
+    let mut received = Vec::new();
+    // Whether it is closed or reset, it ends.
+    let ended = tokio::time::timeout(PATIENCE, dead.read_to_end(&mut received)).await;
+    assert!(ended.is_ok() && !received.is_empty());
 }
