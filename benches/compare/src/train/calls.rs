@@ -114,9 +114,20 @@ fn of(tenant: &Tenant) -> Vec<(usize, Call)> {
         (1, limits.clone().with("orgpass-tenant", "nobody").answered(403)),
         (1, limits.clone().with("authorization", "Bearer 00D000000000001!AQforeign").answered(400)),
         (1, limits.clone().tagged(tenant).with("origin", "http://page.example").answered(403)),
-        (1, Call::get("/services/Soap/u/67.0").tagged(tenant).answered(403)),
+        (1, Call::get("/services/oauth2/introspect").tagged(tenant).answered(403)),
+        (
+            1,
+            Call::sending(Method::POST, "/services/Soap/u/67.0", "text/xml", envelope(&token))
+                .with("soapaction", "query"),
+        ),
         (1, limits.tagged(tenant).with("connection", "close")),
     ]
+}
+
+fn envelope(token: &str) -> String {
+    format!(
+        r#"<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/" xmlns:u="urn:partner.soap.sforce.com"><s:Header><u:SessionHeader><u:sessionId>{token}</u:sessionId></u:SessionHeader></s:Header><s:Body><u:query><u:queryString>SELECT Name FROM Account LIMIT 5</u:queryString></u:query></s:Body></s:Envelope>"#
+    )
 }
 
 /// Makes calls one after the other.
