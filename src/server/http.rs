@@ -34,6 +34,8 @@ const CONNECTION_WINDOW: u32 = (1 << 31) - 1;
 /// The calls that one connection may carry at a time.
 const MOST_STREAMS: u32 = 1024;
 const MOST_HEADER_BYTES: u32 = 64 * 1024;
+/// How long a caller may take to read its last answer.
+const LINGER: Duration = Duration::from_secs(2);
 /// How long a caller may take to answer that a connection is to end; what begins in between is served.
 const GOODBYE: Duration = Duration::from_secs(5);
 
@@ -46,13 +48,28 @@ where
         .timer(TokioTimer::new())
         .header_read_timeout(proxy.settings.idle_timeout)
         .serve_connection(TokioIo::new(stream), service(Arc::clone(&proxy), over_tls));
-    let Err(error) = to_its_end(Pin::new(&mut connection), &stopping).await else { return };
+    let ended = to_its_end(Pin::new(&mut connection), &stopping).await;
     let parts = connection.into_parts();
-    if error.is_parse() && parts.read_buf.starts_with(PREFACE) {
-        let stream = Rewound::new(parts.read_buf, parts.io.into_inner());
-        return serve_http2(stream, over_tls, proxy, stopping).await;
+    if let Err(error) = ended {
+        if error.is_parse() && parts.read_buf.starts_with(PREFACE) {
+            let stream = Rewound::new(parts.read_buf, parts.io.into_inner());
+            return serve_http2(stream, over_tls, proxy, stopping).await;
+        }
+        tracing::debug!(%error, "a caller's connection ended early");
     }
-    tracing::debug!(%error, "a caller's connection ended early");
+    linger(parts.io.into_inner(), stopping).await;
+}
+
+/// Listens on for a moment to a caller that has its last answer: closed with something unread, the connection would be
+/// reset, and the answer lost with it (RFC 9112, section 9.6).
+async fn linger(mut stream: impl AsyncRead + Unpin, mut stopping: Stopping) {
+    let mut nowhere = tokio::io::sink();
+    let rest = tokio::time::timeout(LINGER, tokio::io::copy(&mut stream, &mut nowhere));
+    tokio::select! {
+        // However it ends, there is nobody to tell.
+        _ = rest => {}
+        () = stopping.asked() => {}
+    }
 }
 
 /// Serves one caller's connection of HTTP/2 until it ends, carries no call for too long, or is asked to stop.
