@@ -1,7 +1,7 @@
 //! The access log: one line a request. Workers format by hand into a buffer of their own; another thread writes the
-//! buffers out, so that a slow reader of the log never holds a request, and sleeps while no lines come. Only words of this program, names checked by
-//! its parsers, templates of paths, ids and numbers go in; no path as it came, no query, no header but Salesforce's id of the
-//! request.
+//! buffers out, so that a slow reader of the log never holds a request, and sleeps while no lines come. Only words of
+//! this program, names checked by its parsers, templates of paths, ids and numbers go in; no path as it came, no query,
+//! no header but Salesforce's id of the request.
 
 use std::fmt;
 use std::io::Write;

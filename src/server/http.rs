@@ -50,14 +50,21 @@ where
         .serve_connection(TokioIo::new(stream), service(Arc::clone(&proxy), over_tls));
     let ended = to_its_end(Pin::new(&mut connection), &stopping).await;
     let parts = connection.into_parts();
-    if let Err(error) = ended {
-        if error.is_parse() && parts.read_buf.starts_with(PREFACE) {
-            let stream = Rewound::new(parts.read_buf, parts.io.into_inner());
-            return serve_http2(stream, over_tls, proxy, stopping).await;
+    let stream = parts.io.into_inner();
+    match ended {
+        Ok(()) => linger(stream, stopping).await,
+        Err(error) if error.is_parse() && parts.read_buf.starts_with(PREFACE) => {
+            serve_http2(Rewound::new(parts.read_buf, stream), over_tls, proxy, stopping).await;
         }
-        tracing::debug!(%error, "a caller's connection ended early");
+        Err(error) => {
+            tracing::debug!(%error, "a caller's connection ended early");
+            // What cannot be parsed was answered, and the caller's side is closed. After anything else, such as a
+            // silence that was too long, it is still open, and a call that begins now must not be swallowed.
+            if error.is_parse() {
+                linger(stream, stopping).await;
+            }
+        }
     }
-    linger(parts.io.into_inner(), stopping).await;
 }
 
 /// Listens on for a moment to a caller that has its last answer: closed with something unread, the connection would be

@@ -147,7 +147,7 @@ impl Worker {
                 }
                 Outcome::Again { why, after } => (why, after.max(pause)),
             };
-            if is_last || began.elapsed() + wait > GIVEN_UP_AFTER {
+            if is_last || began.elapsed().saturating_add(wait) > GIVEN_UP_AFTER {
                 tracing::warn!(why, "the collector does not take traces; some are given up");
                 return self.metrics.count(SpanResult::Lost, count);
             }

@@ -28,7 +28,7 @@ struct Reply<'a> {
 #[derive(Clone, Copy, Serialize)]
 struct Advice {
     reconnect: &'static str,
-    /// Always none: a poll is held instead.
+    /// Always 0 where a client is to come again: its poll is held instead.
     #[serde(skip_serializing_if = "Option::is_none")]
     interval: Option<u64>,
 }

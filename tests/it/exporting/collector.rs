@@ -122,7 +122,7 @@ impl Collector {
     }
 
     /// Refuses one export until so many seconds have passed.
-    pub fn refuse_for(&self, seconds: u32) {
+    pub fn refuse_for(&self, seconds: u64) {
         let refusal = Response::builder().status(503).header("retry-after", seconds);
         self.answer(refusal.body(Full::default()).unwrap());
     }
