@@ -30,7 +30,7 @@ pub use sealed::{GrantSecret, RecordError, SessionSecret};
 pub use session::Session;
 pub use settings::Settings;
 pub use slot::Slot;
-pub use source::{Parts, TokenSource};
+pub use source::{Parts, RefusedSession, TokenSource};
 pub use successors::Successors;
 
 use std::time::Duration;

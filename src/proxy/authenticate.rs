@@ -16,7 +16,7 @@ use super::peek::{judge, peek};
 use super::replay_body::ReplayBody;
 use super::{Proxy, own_urls, sanitize, target};
 use crate::salesforce::{ErrorCode, Target, Verdict};
-use crate::token::{DataCloudSession, Session, Slot};
+use crate::token::{DataCloudSession, RefusedSession, Session, Slot};
 
 /// How often a call is sent at most.
 pub const MAX_SENDS: u32 = 3;
@@ -57,7 +57,7 @@ pub async fn authenticate(
         let answer = forward(&proxy.transport, proxy.worker, call, &session, body).await;
         let answered = proxy.tokens.clock().now();
         seen.end_sending(answered.saturating_duration_since(sent), answer.as_ref().map(|answer| &answer.response));
-        let dead = match inspect(proxy, slot, call, body, &session, answer?, answered).await? {
+        let code = match inspect(proxy, slot, call, body, &session, answer?, answered).await? {
             Answered::Live(mut response) => {
                 if sends > 1 {
                     seen.set_replay(Replay::Done);
@@ -67,15 +67,16 @@ pub async fn authenticate(
             }
             Answered::Dead(code) => code,
         };
-        let refused = |error| ProxyError::after_refusal(target, error);
+        let refused = RefusedSession { slot, session: &session, family: call.family, code, sent };
+        let failed = |error| ProxyError::after_refusal(target, error);
         if !body.can_be_sent_again() || sends == MAX_SENDS {
             seen.set_replay(Replay::NotPossible);
-            call.prepare_next_session(&proxy.tokens, slot, &session, dead, sent).map_err(refused)?;
+            call.prepare_next_session(&proxy.tokens, &refused).map_err(failed)?;
             return Err(ProxyError::ReplayNotPossible);
         }
-        session = call.next_session(&proxy.tokens, slot, &session, dead, sent).await.map_err(|error| {
+        session = call.next_session(&proxy.tokens, &refused).await.map_err(|error| {
             seen.set_replay(Replay::NoToken);
-            refused(error)
+            failed(error)
         })?;
         if let Some(answer) = call.batch.as_ref().and_then(|batch| batch.answer_after_dead_session()) {
             return Ok(answer);

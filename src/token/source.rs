@@ -16,13 +16,14 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
+pub use self::refusals::RefusedSession;
 use super::exchange::{Exchanger, Obtained};
 use super::slot::{Flight, FlightResult};
 use super::{AskHub, Clock, Session, SessionSecret, Settings, Slot, TokenError, Unavailable, Want};
 use crate::connection::{Cause, ConnectionKey, KeyRef, Status};
 use crate::metrics::TokenMetrics;
+use crate::salesforce::ApiFamily;
 use crate::salesforce::hosts::TrustedHosts;
-use crate::salesforce::{ApiFamily, ErrorCode};
 use crate::store::{Head, Store};
 use crate::transport::Transport;
 
@@ -143,31 +144,17 @@ impl TokenSource {
         }
     }
 
-    /// The session after one that the org refused in a call of `family`, sent at `sent`. Tells apart a dead session from
-    /// an org that refuses even a fresh one: then exchanges stop for a while.
-    pub async fn next(
-        &self,
-        slot: &Arc<Slot>,
-        refused: &Session,
-        family: ApiFamily,
-        code: Option<ErrorCode>,
-        sent: Instant,
-    ) -> FlightResult {
-        self.judge_refusal(slot, refused, family, code, sent)?;
-        self.session(slot, Want::After(refused.generation)).await
+    /// The session after one that the org refused. Tells apart a dead session from an org that refuses even a fresh one:
+    /// then exchanges stop for a while.
+    pub async fn next(&self, refused: &RefusedSession<'_>) -> FlightResult {
+        self.judge_refusal(refused)?;
+        self.session(refused.slot, Want::After(refused.session.generation)).await
     }
 
     /// As [`TokenSource::next`], without waiting: the caller's next try finds the session.
-    pub fn prepare_next(
-        &self,
-        slot: &Arc<Slot>,
-        refused: &Session,
-        family: ApiFamily,
-        code: Option<ErrorCode>,
-        sent: Instant,
-    ) -> Result<(), TokenError> {
-        self.judge_refusal(slot, refused, family, code, sent)?;
-        self.start(slot, Want::After(refused.generation));
+    pub fn prepare_next(&self, refused: &RefusedSession<'_>) -> Result<(), TokenError> {
+        self.judge_refusal(refused)?;
+        self.start(refused.slot, Want::After(refused.session.generation));
         Ok(())
     }
 

@@ -20,7 +20,7 @@ use crate::proxy::replay_body::ReplayBody;
 use crate::proxy::{Proxy, sanitize};
 use crate::salesforce::ApiFamily;
 use crate::salesforce::pubsub::{Said, said};
-use crate::token::{Session, Slot};
+use crate::token::{RefusedSession, Session, Slot};
 use crate::transport::{Http2Error, StreamBody};
 
 /// Sends the call until its session is accepted.
@@ -50,12 +50,13 @@ pub(super) async fn authenticate(
             }
             return Ok(response);
         }
+        let refused = RefusedSession { slot, session: &session, family: ApiFamily::PubSub, code: None, sent };
         if !body.can_be_sent_again() || sends == MAX_SENDS {
             seen.set_replay(Replay::NotPossible);
-            proxy.tokens.prepare_next(slot, &session, ApiFamily::PubSub, None, sent)?;
+            proxy.tokens.prepare_next(&refused)?;
             return Err(ProxyError::ReplayNotPossible);
         }
-        session = proxy.tokens.next(slot, &session, ApiFamily::PubSub, None, sent).await.map_err(|error| {
+        session = proxy.tokens.next(&refused).await.map_err(|error| {
             seen.set_replay(Replay::NoToken);
             ProxyError::from(error)
         })?;

@@ -17,7 +17,7 @@ use crate::proxy::sanitize;
 use crate::salesforce::ApiFamily;
 use crate::salesforce::pubsub::{Said, said};
 use crate::shutdown::Stopping;
-use crate::token::{Session, Slot, TokenSource};
+use crate::token::{RefusedSession, Session, Slot, TokenSource};
 use crate::transport::StreamBody;
 
 /// The rest of an answer, with what the proxy does about its end.
@@ -125,7 +125,8 @@ impl Watch {
 
     /// Has the next session fetched, so that a caller who comes again finds it.
     fn prepare_next(&self) -> Result<(), ProxyError> {
-        let next = self.tokens.prepare_next(&self.slot, &self.session, ApiFamily::PubSub, None, self.sent);
-        next.map_err(Into::into)
+        let (slot, session) = (&self.slot, &self.session);
+        let refused = RefusedSession { slot, session, family: ApiFamily::PubSub, code: None, sent: self.sent };
+        self.tokens.prepare_next(&refused).map_err(Into::into)
     }
 }

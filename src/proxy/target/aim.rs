@@ -10,7 +10,7 @@ use crate::proxy::Proxy;
 use crate::proxy::error::{ProxyError, TargetFault};
 use crate::proxy::forward::Outgoing;
 use crate::salesforce::{ErrorCode, Target};
-use crate::token::{DataCloudError, Session, Slot};
+use crate::token::{DataCloudError, RefusedSession, Session, Slot};
 
 /// Names the business unit of an Account Engagement call.
 const BUSINESS_UNIT: HeaderName = HeaderName::from_static("pardot-business-unit-id");
@@ -43,7 +43,8 @@ pub async fn aim(
             Err(Unaimed::Dead { code, asked }) => (code, asked),
             Err(Unaimed::Refused(error)) => return Err(error),
         };
-        let next = proxy.tokens.next(slot, &session, call.family, code, asked).await;
+        let refused = RefusedSession { slot, session: &session, family: call.family, code, sent: asked };
+        let next = proxy.tokens.next(&refused).await;
         session = next.map_err(|error| ProxyError::after_refusal(Some(target), error))?;
     }
     Err(ProxyError::ReplayNotPossible)

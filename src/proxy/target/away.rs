@@ -6,9 +6,9 @@ use std::time::Instant;
 use http::HeaderValue;
 
 use crate::proxy::forward::Outgoing;
+use crate::salesforce::Target;
 use crate::salesforce::hosts::{Environment, TargetHosts, TargetUrl};
-use crate::salesforce::{ErrorCode, Target};
-use crate::token::{DataCloudSession, Session, Slot, TokenError, TokenSource};
+use crate::token::{DataCloudSession, RefusedSession, Session, Slot, TokenError, TokenSource};
 use crate::transport::{Instance, Transport};
 
 /// Another host than the org's own.
@@ -94,36 +94,24 @@ impl Outgoing {
         }
     }
 
-    /// The session to go on with, now that the token is refused that the call went with: one of Data Cloud's own may
-    /// have died alone, or with the session that earned it.
+    /// The session to go on with after the one that the call went with: a session of Data Cloud's own may have died alone,
+    /// or with the session that earned it.
     pub async fn next_session(
         &self,
         tokens: &TokenSource,
-        slot: &Arc<Slot>,
-        session: &Arc<Session>,
-        code: Option<ErrorCode>,
-        sent: Instant,
+        refused: &RefusedSession<'_>,
     ) -> Result<Arc<Session>, TokenError> {
         match &self.away {
-            Some(Away::DataCloud(own)) => {
-                Box::pin(tokens.after_data_cloud_refusal(slot, session, own, code, sent)).await
-            }
-            _ => tokens.next(slot, session, self.family, code, sent).await,
+            Some(Away::DataCloud(own)) => Box::pin(tokens.after_data_cloud_refusal(refused, own)).await,
+            _ => tokens.next(refused).await,
         }
     }
 
     /// Starts to get that session, for the caller's next try.
-    pub fn prepare_next_session(
-        &self,
-        tokens: &TokenSource,
-        slot: &Arc<Slot>,
-        session: &Arc<Session>,
-        code: Option<ErrorCode>,
-        sent: Instant,
-    ) -> Result<(), TokenError> {
+    pub fn prepare_next_session(&self, tokens: &TokenSource, refused: &RefusedSession<'_>) -> Result<(), TokenError> {
         match &self.away {
-            Some(Away::DataCloud(own)) => tokens.prepare_after_data_cloud_refusal(slot, session, own, code, sent),
-            _ => tokens.prepare_next(slot, session, self.family, code, sent),
+            Some(Away::DataCloud(own)) => tokens.prepare_after_data_cloud_refusal(refused, own),
+            _ => tokens.prepare_next(refused),
         }
     }
 }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::TokenSource;
+use super::{RefusedSession, TokenSource};
 use crate::oauth::{self, DataCloudRefusal};
 use crate::salesforce::hosts::{LoginUrl, TargetUrl};
-use crate::salesforce::{ApiFamily, ErrorCode, InstanceUrl};
+use crate::salesforce::{ApiFamily, InstanceUrl};
 use crate::token::data_cloud::{DataCloudFlight, DataCloudResult, Standing};
 use crate::token::slot::FlightResult;
 use crate::token::{DataCloudError, DataCloudSession, Session, Slot, TokenError, Want};
@@ -37,54 +37,45 @@ impl TokenSource {
         }
     }
 
-    /// The session of the org to go on with after a call with `refused`, sent at `sent`, was told that it is dead: the same
-    /// for a session of Data Cloud that was good before, the next generation for one that never was.
+    /// The session of the org to go on with after Data Cloud refused a call that went with `own`: the same if `own` was
+    /// good before, the next generation if it never was.
     pub async fn after_data_cloud_refusal(
         &self,
-        slot: &Arc<Slot>,
-        session: &Arc<Session>,
-        refused: &Arc<DataCloudSession>,
-        code: Option<ErrorCode>,
-        sent: Instant,
+        refused: &RefusedSession<'_>,
+        own: &Arc<DataCloudSession>,
     ) -> FlightResult {
-        match self.judge_data_cloud_refusal(slot, session, refused, code, sent)? {
-            Ended::DataClouds => Ok(Arc::clone(session)),
-            Ended::Orgs => self.session(slot, Want::After(session.generation)).await,
+        match self.judge_data_cloud_refusal(refused, own)? {
+            Ended::DataClouds => Ok(Arc::clone(refused.session)),
+            Ended::Orgs => self.session(refused.slot, Want::After(refused.session.generation)).await,
         }
     }
 
     /// The same without waiting: the caller's next try finds what it needs.
     pub fn prepare_after_data_cloud_refusal(
         &self,
-        slot: &Arc<Slot>,
-        session: &Arc<Session>,
-        refused: &Arc<DataCloudSession>,
-        code: Option<ErrorCode>,
-        sent: Instant,
+        refused: &RefusedSession<'_>,
+        own: &Arc<DataCloudSession>,
     ) -> Result<(), TokenError> {
-        if let Ended::Orgs = self.judge_data_cloud_refusal(slot, session, refused, code, sent)? {
-            self.start(slot, Want::After(session.generation));
+        if let Ended::Orgs = self.judge_data_cloud_refusal(refused, own)? {
+            self.start(refused.slot, Want::After(refused.session.generation));
         }
         Ok(())
     }
 
     fn judge_data_cloud_refusal(
         &self,
-        slot: &Arc<Slot>,
-        session: &Session,
-        refused: &Arc<DataCloudSession>,
-        code: Option<ErrorCode>,
-        sent: Instant,
+        refused: &RefusedSession<'_>,
+        own: &Arc<DataCloudSession>,
     ) -> Result<Ended, TokenError> {
-        let family = ApiFamily::DataCloud;
-        let mut state = slot.state();
-        self.refuse_while_cooling(&state, family, &code, self.clock().now())?;
-        if !refused.was_fresh(sent) {
-            session.data_cloud.state().forget(refused);
+        let refused = RefusedSession { family: ApiFamily::DataCloud, ..refused.clone() };
+        let mut state = refused.slot.state();
+        self.refuse_while_cooling(&state, &refused)?;
+        if !own.was_fresh(refused.sent) {
+            refused.session.data_cloud.state().forget(own);
             return Ok(Ended::DataClouds);
         }
         // What counts is how old the org's session was when it earned this one.
-        self.refuse_if_fresh(slot, &mut state, session, family, code, refused.asked())?;
+        self.refuse_if_fresh(&mut state, &RefusedSession { sent: own.asked(), ..refused.clone() })?;
         Ok(Ended::Orgs)
     }
 

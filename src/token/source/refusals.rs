@@ -9,70 +9,66 @@ use crate::salesforce::{ApiFamily, ErrorCode};
 use crate::token::slot::State;
 use crate::token::{Session, Slot, TokenError};
 
+/// A session that a host refused, by what is known of the call that was sent with it.
+#[derive(Clone)]
+pub struct RefusedSession<'a> {
+    /// The connection's.
+    pub slot: &'a Arc<Slot>,
+    /// What the call was sent with.
+    pub session: &'a Arc<Session>,
+    /// What was called.
+    pub family: ApiFamily,
+    /// Salesforce's own word for the refusal, where the answer has one.
+    pub code: Option<ErrorCode>,
+    /// When the call was sent.
+    pub sent: Instant,
+}
+
 fn refused_fresh(code: Option<ErrorCode>) -> TokenError {
     TokenError::Misconfigured { cause: Cause::FreshTokenRefused, code }
 }
 
 impl TokenSource {
     /// Tells a dead session from an org that refuses a fresh one: then exchanges stop for a while.
-    pub(super) fn judge_refusal(
-        &self,
-        slot: &Arc<Slot>,
-        refused: &Session,
-        family: ApiFamily,
-        code: Option<ErrorCode>,
-        sent: Instant,
-    ) -> Result<(), TokenError> {
+    pub(super) fn judge_refusal(&self, refused: &RefusedSession<'_>) -> Result<(), TokenError> {
+        let RefusedSession { slot, session, family, sent, .. } = *refused;
         let mut state = slot.state();
-        self.refuse_while_cooling(&state, family, &code, self.clock().now())?;
-        if let Some(age) = refused.known_age(sent).filter(|_| !refused.was_refused_by(family)) {
+        self.refuse_while_cooling(&state, refused)?;
+        if let Some(age) = session.known_age(sent).filter(|_| !session.was_refused_by(family)) {
             self.0.parts.metrics.age_at_refusal.observe(age.as_secs_f64());
         }
-        self.refuse_if_fresh(slot, &mut state, refused, family, code, sent)?;
-        if let Some(last) = refused.last_use()
-            && slot.session().as_ref().is_some_and(|held| held.generation == refused.generation)
+        self.refuse_if_fresh(&mut state, refused)?;
+        if let Some(last) = session.last_use()
+            && slot.session().as_ref().is_some_and(|held| held.generation == session.generation)
         {
             state.lifetime.learn(sent.saturating_duration_since(last));
         }
-        refused.note_refused(family);
+        session.note_refused(family);
         Ok(())
     }
 
     /// Fails while this family's refusal of a fresh token stops exchanges.
-    pub(super) fn refuse_while_cooling(
-        &self,
-        state: &State,
-        family: ApiFamily,
-        code: &Option<ErrorCode>,
-        now: Instant,
-    ) -> Result<(), TokenError> {
-        match state.cooling(family, now) {
-            Some(first_code) => Err(refused_fresh(code.clone().or(first_code))),
+    pub(super) fn refuse_while_cooling(&self, state: &State, refused: &RefusedSession<'_>) -> Result<(), TokenError> {
+        match state.cooling(refused.family, self.clock().now()) {
+            Some(first_code) => Err(refused_fresh(refused.code.clone().or(first_code))),
             None => Ok(()),
         }
     }
 
-    /// Fails, and stops exchanges for a while, if a session that was presented at `sent` was fresh then and never accepted.
-    pub(super) fn refuse_if_fresh(
-        &self,
-        slot: &Arc<Slot>,
-        state: &mut State,
-        refused: &Session,
-        family: ApiFamily,
-        code: Option<ErrorCode>,
-        sent: Instant,
-    ) -> Result<(), TokenError> {
-        if !refused.was_fresh(sent) || refused.was_accepted_by(family) {
+    /// Fails, and stops exchanges for a while, if the session was fresh when it was sent and never accepted.
+    pub(super) fn refuse_if_fresh(&self, state: &mut State, refused: &RefusedSession<'_>) -> Result<(), TokenError> {
+        let RefusedSession { slot, session, family, sent, ref code } = *refused;
+        if !session.was_fresh(sent) || session.was_accepted_by(family) {
             return Ok(());
         }
         state.cool(family, code.clone(), self.clock().now());
         slot.set_troubled(true);
         // What another host than the org's own refuses says nothing of the connection.
-        if family.is_of_org() && !state.is_good_for_some(refused) {
+        if family.is_of_org() && !state.is_good_for_some(session) {
             (state.status, state.cause) = (Status::Misconfigured, Some(Cause::FreshTokenRefused));
-            self.write_status(slot, refused.generation, state.cause);
+            self.write_status(slot, session.generation, state.cause);
         }
-        Err(refused_fresh(code))
+        Err(refused_fresh(code.clone()))
     }
 
     pub(super) fn cure(&self, slot: &Arc<Slot>, generation: Generation, family: ApiFamily) {
