@@ -2,6 +2,7 @@
 //! writes its line and gives its permit back.
 
 mod ids;
+mod labels;
 mod trace;
 
 use std::collections::HashMap;
@@ -12,6 +13,8 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use prometheus::{Histogram, IntCounter};
 
 use self::ids::{Ids, RequestId, org_request};
+pub use self::labels::Replay;
+use self::labels::{MethodLabel, Outcome, family_label};
 use self::trace::Traced;
 use super::admit::Permit;
 use super::error::Code;
@@ -43,21 +46,6 @@ struct Labels {
     outcome: Outcome,
 }
 
-/// How a call ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Outcome {
-    /// The org's answer was relayed.
-    Relayed,
-    /// The org's answer was relayed after a replay.
-    Replayed,
-    /// The proxy answered itself.
-    Refused,
-    /// The caller went away before the end.
-    CallerGone,
-    /// The org's answer broke off.
-    OrgFailed,
-}
-
 /// How a response body ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
@@ -65,29 +53,6 @@ pub enum End {
     Complete,
     /// The org's side broke off.
     OrgFailed,
-}
-
-/// What came of a dead session in a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Replay {
-    /// Sent again, and the answer to that was relayed.
-    Done,
-    /// The body could not be sent again.
-    NotPossible,
-    /// There was no session to send it again with.
-    NoToken,
-}
-
-/// The methods that have a label of their own.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum MethodLabel {
-    Get,
-    Head,
-    Post,
-    Put,
-    Patch,
-    Delete,
-    Other,
 }
 
 /// One call under observation. Its drop is the end of the call.
@@ -300,58 +265,5 @@ impl Drop for Observation {
         observer.count(labels);
         self.write_line(took, outcome);
         self.finish_trace(took, outcome);
-    }
-}
-
-fn family_label(family: Option<ApiFamily>) -> &'static str {
-    family.map_or("none", ApiFamily::label)
-}
-
-impl Outcome {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Relayed => "relayed",
-            Self::Replayed => "replayed",
-            Self::Refused => "refused",
-            Self::CallerGone => "caller_gone",
-            Self::OrgFailed => "org_failed",
-        }
-    }
-}
-
-impl Replay {
-    /// The word in metrics and logs.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Done => "done",
-            Self::NotPossible => "not_possible",
-            Self::NoToken => "no_token",
-        }
-    }
-}
-
-impl MethodLabel {
-    fn of(method: &Method) -> Self {
-        match *method {
-            Method::GET => Self::Get,
-            Method::HEAD => Self::Head,
-            Method::POST => Self::Post,
-            Method::PUT => Self::Put,
-            Method::PATCH => Self::Patch,
-            Method::DELETE => Self::Delete,
-            _ => Self::Other,
-        }
-    }
-
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Get => "GET",
-            Self::Head => "HEAD",
-            Self::Post => "POST",
-            Self::Put => "PUT",
-            Self::Patch => "PATCH",
-            Self::Delete => "DELETE",
-            Self::Other => "other",
-        }
     }
 }
