@@ -2,6 +2,7 @@
 //! speaks TLS with verified certificates, keeps idle connections per instance, and never follows a redirect.
 
 mod collector;
+mod collector_url;
 mod dial;
 mod driver;
 mod http2;
@@ -16,6 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
 pub use collector::{Collector, CollectorError};
+pub use collector_url::CollectorUrl;
 pub use dial::DialError;
 pub use http2::{Http2Error, Http2Host, StreamBody};
 pub use instance::{Connection, Instance, ResponseBody, SendError};

@@ -2,7 +2,6 @@
 //! an [`InstanceUrl`] or a [`LoginUrl`]; every outgoing connection for a connection's token starts from one of
 //! the two, or from the Pub/Sub API's own [`PubSubUrl`].
 
-mod collector_url;
 mod pasted;
 mod pubsub_url;
 mod special_addresses;
@@ -16,7 +15,6 @@ use std::fmt;
 use std::ops::Deref;
 use std::str::FromStr;
 
-pub use collector_url::{CollectorUrl, CollectorUrlError};
 pub use pubsub_url::PubSubUrl;
 pub use special_addresses::is_special_address;
 pub use target_url::{Environment, TargetHosts, TargetUrl};
@@ -210,8 +208,19 @@ impl Origin {
             }
             check(&parts.host)?;
         }
+        Ok(parts.into())
+    }
+
+    /// Any host at any port, in the clear too: for a server of the operator's own, to which no token ever goes.
+    pub fn of_any_host(text: &str) -> Result<Self, HostError> {
+        UrlParts::parse(text).map(Self::from)
+    }
+}
+
+impl From<UrlParts> for Origin {
+    fn from(parts: UrlParts) -> Self {
         let authority = parts.authority().into();
-        Ok(Self { https: parts.https, port: parts.port, authority, host: parts.host.into() })
+        Self { https: parts.https, port: parts.port, authority, host: parts.host.into() }
     }
 }
 

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use super::headers_file;
-use crate::salesforce::hosts::CollectorUrl;
 use crate::settings::Section;
+use crate::transport::CollectorUrl;
 
 /// Names beyond this length are no names.
 const MAX_SERVICE_NAME: usize = 128;

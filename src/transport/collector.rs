@@ -11,8 +11,7 @@ use http_body_util::Full;
 use super::dial::{self, DialError};
 use super::one_shot::{Answer, OneShot, OneShotError};
 use super::trust::Trust;
-use super::{Settings, Transport};
-use crate::salesforce::hosts::CollectorUrl;
+use super::{CollectorUrl, Settings, Transport};
 
 /// A server that takes what the process says of itself.
 pub struct Collector {

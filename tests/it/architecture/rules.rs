@@ -117,7 +117,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("token", &["connection", "metrics", "oauth", "salesforce", "secret", "settings", "store", "transport", "vault"]),
     ("oauth", &["salesforce", "secret", "settings", "transport"]),
     ("store", &["connection", "metrics", "secret", "settings", "vault"]),
-    ("traces", &["metrics", "salesforce", "secret", "settings", "shutdown", "transport"]),
+    ("traces", &["metrics", "secret", "settings", "shutdown", "transport"]),
     ("transport", &["salesforce"]),
     ("vault", &["connection"]),
     ("telemetry", &["access_log", "settings"]),

@@ -5,8 +5,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::str::FromStr;
 
-use super::url_parts::UrlParts;
-use super::{HostError, Origin};
+use crate::salesforce::{HostError, Origin};
 
 const MAX_BYTES: usize = 2048;
 
@@ -44,9 +43,7 @@ impl FromStr for CollectorUrl {
         if !path.is_empty() && path.parse::<http::Uri>().is_err() {
             return Err(CollectorUrlError);
         }
-        let parts = UrlParts::parse(origin).map_err(|_: HostError| CollectorUrlError)?;
-        let authority = parts.authority().into();
-        let origin = Origin { https: parts.https, port: parts.port, authority, host: parts.host.into() };
+        let origin = Origin::of_any_host(origin).map_err(|_: HostError| CollectorUrlError)?;
         Ok(Self { origin, path: path.into() })
     }
 }
