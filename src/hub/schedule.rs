@@ -63,13 +63,7 @@ mod tests {
             status: cause.map_or(Status::Active, Cause::status),
             cause,
             since: StoreTime(1000 * MINUTE),
-            generation: Generation::first(),
-            stored: StoreTime(0),
-            fingerprint: None,
-            attempt: None,
-            app: "default".to_owned(),
-            grant: GrantKind::RefreshToken,
-            idle: None,
+            ..Head::new(Generation::first(), "default", GrantKind::RefreshToken, None)
         }
     }
 

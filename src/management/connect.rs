@@ -5,14 +5,14 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Management, Refusal};
-use crate::connection::{Cause, ConnectionKey, Generation, Status};
+use crate::connection::{Cause, ConnectionKey, Generation};
 use crate::oauth::{self, CodeVerifier, ExchangeError, TokenResponse, UserInfo, id_token, signature_fits};
 use crate::salesforce::hosts::{InstanceUrl, LoginUrl};
 use crate::salesforce::identity::{Id, Identity};
 use crate::salesforce::scopes::Scopes;
 use crate::salesforce::token_errors::TokenFailure;
 use crate::secret::Secret;
-use crate::store::{Fingerprint, GrantKind, Head, NewRecord, Put, PutWhen, StoreTime};
+use crate::store::{Fingerprint, GrantKind, Head, NewRecord, Put, PutWhen};
 use crate::token::{GrantSecret, SessionSecret};
 
 /// An authorization as it came from a token endpoint, and what was asked for.
@@ -251,19 +251,9 @@ impl Management {
             life: None,
         };
         let no_keys = |_| Refusal::NoGrantKeys;
+        let kind = if fingerprint.is_some() { GrantKind::RefreshToken } else { GrantKind::AccessToken };
         Ok(NewRecord {
-            head: Head {
-                status: Status::Active,
-                cause: None,
-                since: StoreTime(0),
-                generation,
-                stored: StoreTime(0),
-                grant: if fingerprint.is_some() { GrantKind::RefreshToken } else { GrantKind::AccessToken },
-                fingerprint,
-                attempt: None,
-                app: new.app.clone(),
-                idle: None,
-            },
+            head: Head::new(generation, &new.app, kind, fingerprint),
             session: Some(session.seal(&self.vault, key).map_err(no_keys)?),
             grant: grant.seal(&self.vault, key).map_err(no_keys)?,
         })

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{Field, ImportDocument, ImportRequest, Management, Refusal};
-use crate::connection::{ConnectionKey, Generation, Status};
+use crate::connection::{ConnectionKey, Generation};
 use crate::oauth::{App, OWN_APP};
 use crate::salesforce::identity::Id;
 use crate::secret::Secret;
-use crate::store::{Fingerprint, GrantKind, Head, NewRecord, Put, PutWhen, Record, StoreTime};
+use crate::store::{Fingerprint, GrantKind, Head, NewRecord, Put, PutWhen, Record};
 use crate::token::{GrantSecret, SessionSecret};
 
 /// What came of an import.
@@ -203,18 +203,7 @@ impl Management {
         };
         let no_keys = |_| Refusal::NoGrantKeys;
         Ok(NewRecord {
-            head: Head {
-                status: Status::Active,
-                cause: None,
-                since: StoreTime(0),
-                generation,
-                stored: StoreTime(0),
-                fingerprint,
-                attempt: None,
-                app: request.app.clone(),
-                grant: request.grant,
-                idle: None,
-            },
+            head: Head::new(generation, &request.app, request.grant, fingerprint),
             session: session.map(|session| session.seal(&self.vault, key)).transpose().map_err(no_keys)?,
             grant: grant.seal(&self.vault, key).map_err(no_keys)?,
         })

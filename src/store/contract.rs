@@ -136,18 +136,8 @@ fn sealed(text: &str) -> crate::vault::Sealed {
 }
 
 fn head(generation: Generation, token: Option<&str>) -> Head {
-    Head {
-        status: Status::Active,
-        cause: None,
-        since: StoreTime(0),
-        generation,
-        stored: StoreTime(0),
-        fingerprint: token.map(fingerprint),
-        attempt: None,
-        app: "default".to_owned(),
-        grant: if token.is_some() { GrantKind::RefreshToken } else { GrantKind::AccessToken },
-        idle: None,
-    }
+    let grant = if token.is_some() { GrantKind::RefreshToken } else { GrantKind::AccessToken };
+    Head::new(generation, "default", grant, token.map(fingerprint))
 }
 
 fn new_record(generation: Generation, token: Option<&str>) -> NewRecord {

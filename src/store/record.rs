@@ -165,3 +165,21 @@ pub struct Head {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idle: Option<u32>,
 }
+
+impl Head {
+    /// The head of an active connection that was just made. The store sets its times.
+    pub fn new(generation: Generation, app: &str, grant: GrantKind, fingerprint: Option<Fingerprint>) -> Self {
+        Self {
+            status: Status::Active,
+            cause: None,
+            since: StoreTime(0),
+            generation,
+            stored: StoreTime(0),
+            fingerprint,
+            attempt: None,
+            app: app.to_owned(),
+            grant,
+            idle: None,
+        }
+    }
+}

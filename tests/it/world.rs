@@ -15,7 +15,7 @@ use orgpass::app::App;
 use orgpass::config::Config;
 use orgpass::connection::{Cause, ConnectionKey, Generation, Status};
 use orgpass::secret::Secret;
-use orgpass::store::{Fingerprint, GrantKind, Head, NewRecord, Put, PutWhen, StoreTime, StoreUrl};
+use orgpass::store::{Fingerprint, GrantKind, Head, NewRecord, Put, PutWhen, StoreUrl};
 use orgpass::token::{GrantSecret, SessionSecret};
 use orgpass::vault::new_key_line;
 use redis_child::RedisChild;
@@ -299,18 +299,8 @@ impl World {
     pub fn record(&self, key: &ConnectionKey, tokens: &Tokens) -> NewRecord {
         let generation = Generation::first();
         let (session, grant) = self.secrets_of(generation, tokens);
-        let head = Head {
-            status: Status::Active,
-            cause: None,
-            since: StoreTime(0),
-            generation,
-            stored: StoreTime(0),
-            fingerprint: grant.refresh_token.as_ref().map(Fingerprint::of),
-            attempt: None,
-            app: "default".to_owned(),
-            grant: GrantKind::RefreshToken,
-            idle: None,
-        };
+        let fingerprint = grant.refresh_token.as_ref().map(Fingerprint::of);
+        let head = Head::new(generation, "default", GrantKind::RefreshToken, fingerprint);
         let vault = self.config.vault();
         NewRecord { head, session: Some(session.seal(vault, key).unwrap()), grant: grant.seal(vault, key).unwrap() }
     }

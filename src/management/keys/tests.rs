@@ -2,7 +2,7 @@ use super::*;
 use crate::connection::{ConnectionKey, Generation};
 use crate::management::fixture::Fixture;
 use crate::management::{AppDocument, ImportDocument, Imported, Name};
-use crate::store::{GrantKind, Head, NewRecord, Put, PutWhen, Record, StoreTime};
+use crate::store::{GrantKind, Head, NewRecord, Put, PutWhen, Record};
 use crate::token::{GrantSecret, OwnApp, SessionSecret};
 use crate::vault::{KeyRing, new_key_line};
 
@@ -184,18 +184,7 @@ async fn a_record_that_does_not_open_is_named_and_left_and_the_others_are_done()
 
 /// A record of these parts, whatever is in them.
 async fn put(world: &Fixture, tenant: &str, session: Sealed, grant: Sealed) {
-    let head = Head {
-        status: crate::connection::Status::Active,
-        cause: None,
-        since: StoreTime(0),
-        generation: Generation::first(),
-        stored: StoreTime(0),
-        fingerprint: None,
-        attempt: None,
-        app: "default".to_owned(),
-        grant: GrantKind::AccessToken,
-        idle: None,
-    };
+    let head = Head::new(Generation::first(), "default", GrantKind::AccessToken, None);
     let record = NewRecord { head, session: Some(session), grant };
     assert_eq!(world.store.put(&key(tenant), &record, PutWhen::Absent).await.unwrap(), Put::Stored);
 }

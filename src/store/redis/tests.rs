@@ -15,7 +15,7 @@ use crate::connection::{Generation, Status};
 use crate::secret::Secret;
 use crate::store::{
     AttemptId, Commit, Committed, Fingerprint, GrantKind, Head, IntentWrite, Need, NewRecord, Owner, Put, PutWhen,
-    Resealed, ScheduleWhen, Store, StoreTime, Wish,
+    Resealed, ScheduleWhen, Store, Wish,
 };
 use crate::vault::Sealed;
 
@@ -49,18 +49,7 @@ fn token(text: &str) -> Fingerprint {
 }
 
 fn record(present: &str) -> NewRecord {
-    let head = Head {
-        status: Status::Active,
-        cause: None,
-        since: StoreTime(0),
-        generation: Generation::first(),
-        stored: StoreTime(0),
-        fingerprint: Some(token(present)),
-        attempt: None,
-        app: "default".to_owned(),
-        grant: GrantKind::RefreshToken,
-        idle: None,
-    };
+    let head = Head::new(Generation::first(), "default", GrantKind::RefreshToken, Some(token(present)));
     let sealed = Sealed::from_bytes(vec![0, 255, 10]);
     NewRecord { head, session: Some(sealed.clone()), grant: sealed }
 }

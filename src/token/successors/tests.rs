@@ -1,8 +1,8 @@
 use super::*;
-use crate::connection::{Generation, Status};
+use crate::connection::Generation;
 use crate::metrics::Metrics;
 use crate::secret::Secret;
-use crate::store::{AttemptId, EmbeddedStore, GrantKind, Head, NewRecord, PutWhen, StoreTime};
+use crate::store::{AttemptId, EmbeddedStore, GrantKind, Head, NewRecord, PutWhen};
 use crate::vault::Sealed;
 
 fn fingerprint(token: &str) -> Fingerprint {
@@ -10,18 +10,7 @@ fn fingerprint(token: &str) -> Fingerprint {
 }
 
 fn head(generation: Generation, token: &str) -> Head {
-    Head {
-        status: Status::Active,
-        cause: None,
-        since: StoreTime(0),
-        generation,
-        stored: StoreTime(0),
-        fingerprint: Some(fingerprint(token)),
-        attempt: None,
-        app: "default".to_owned(),
-        grant: GrantKind::RefreshToken,
-        idle: None,
-    }
+    Head::new(generation, "default", GrantKind::RefreshToken, Some(fingerprint(token)))
 }
 
 fn sealed(text: &str) -> Sealed {
