@@ -1,8 +1,7 @@
-//! The text form of a wish, one canonical text for each: `CONNECTION next GENERATION IDLE` or `CONNECTION check
+//! Wishes, and their text form, one canonical text for each: `CONNECTION next GENERATION IDLE` or `CONNECTION check
 //! GENERATION`, where `-` stands for what is not known. Whoever may ask may write anything into the store, so a text is
 //! bounded, and read strictly.
 
-use super::{Need, Wish};
 use crate::connection::{ConnectionKey, Epoch, Generation, MAX_NAME_BYTES};
 
 /// Two names with every byte escaped, the dot between them, and room for the rest.
@@ -10,6 +9,29 @@ const MAX_BYTES: usize = 2 * 3 * MAX_NAME_BYTES + 1 + 80;
 
 /// Stands for what is not known.
 const NONE: &str = "-";
+
+/// What a process without grant keys asks of the hubs. Equal wishes are one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Wish {
+    /// For which connection.
+    pub key: ConnectionKey,
+    /// What is needed.
+    pub need: Need,
+}
+
+/// What is needed of a hub.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Need {
+    /// The generation after `refused`, or any if there is none yet. Fulfilled once the connection has one.
+    Next {
+        /// The generation that an org has refused.
+        refused: Option<Generation>,
+        /// For how long it had been idle when it was refused, in whole seconds: what the asker has learned of its life.
+        idle: Option<u32>,
+    },
+    /// A look at this generation, which an org refused within a second of its being stored: is it good for nothing?
+    Check(Generation),
+}
 
 impl Wish {
     /// The wish as stored.

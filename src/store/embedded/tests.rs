@@ -1,9 +1,11 @@
 //! What is special to the embedded file.
 
 use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
 
 use super::*;
-use crate::store::{GrantKind, Head};
+use crate::connection::{Generation, Status};
+use crate::store::{GrantKind, Head, NewRecord, Owner, PutWhen, Store};
 use crate::vault::Sealed;
 
 impl EmbeddedStore {
@@ -23,18 +25,7 @@ impl EmbeddedStore {
 }
 
 fn record() -> NewRecord {
-    let head = Head {
-        status: Status::Active,
-        cause: None,
-        since: StoreTime(0),
-        generation: Generation::first(),
-        stored: StoreTime(0),
-        fingerprint: None,
-        attempt: None,
-        app: "default".to_owned(),
-        grant: GrantKind::AccessToken,
-        idle: None,
-    };
+    let head = Head::new(Generation::first(), "default", GrantKind::AccessToken, None);
     NewRecord { head, session: None, grant: Sealed::from_bytes(vec![7; 300]) }
 }
 
