@@ -42,7 +42,7 @@ const SETTLE_TIMEOUT: Duration = Duration::from_secs(60);
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// An address or socket cannot be listened on.
-    #[error("{key} = {address}: {source}")]
+    #[error("{key}: cannot listen on {address}: {source}{}", advice(.source))]
     Listen {
         /// The configuration key.
         key: &'static str,
@@ -215,6 +215,16 @@ impl Drop for App {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
+    }
+}
+
+fn advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => "; stop what listens there, or name another",
+        io::ErrorKind::AddrNotAvailable => "; this machine has no such address",
+        io::ErrorKind::NotFound => "; its folder must exist",
+        io::ErrorKind::PermissionDenied => "; this user may not: ports below 1024 and folders of others need rights",
+        _ => "",
     }
 }
 

@@ -82,16 +82,22 @@ impl Config {
         let env: BTreeMap<String, String> = env.into_iter().collect();
         let named = path.map(Path::to_owned).or_else(|| env.get("ORGPASS_CONFIG").map(PathBuf::from));
         let file = named.clone().unwrap_or_else(|| DEFAULT_FILE.into());
-        let text = match read_bounded(&file, MAX_FILE_BYTES) {
-            Ok(text) => text,
-            Err(error) if named.is_none() && error.kind() == io::ErrorKind::NotFound => String::new(),
+        let (text, is_there) = match read_bounded(&file, MAX_FILE_BYTES) {
+            Ok(text) => (text, true),
+            Err(error) if named.is_none() && error.kind() == io::ErrorKind::NotFound => (String::new(), false),
             Err(error) => {
                 let message = format!("cannot be read: {error}; name another with --config FILE or ORGPASS_CONFIG");
                 return Err(ConfigFaults { faults: vec![Fault { key: "the file".to_owned(), message }], file });
             }
         };
         let base = file.parent().unwrap_or(Path::new(""));
-        Self::parse(&text, base, &env).map_err(|faults| ConfigFaults { file: file.clone(), faults })
+        Self::parse(&text, base, &env).map_err(|mut faults| {
+            if !is_there {
+                let message = "is not in this folder; name another with --config FILE or ORGPASS_CONFIG".to_owned();
+                faults.insert(0, Fault { key: "the file".to_owned(), message });
+            }
+            ConfigFaults { file: file.clone(), faults }
+        })
     }
 
     /// Reads a configuration from its text alone; relative file names are taken from `base`.
@@ -107,17 +113,24 @@ impl Config {
 
     fn parse(text: &str, base: &Path, env: &BTreeMap<String, String>) -> Result<Self, Vec<Fault>> {
         let mut table: Table = toml::from_str(text).map_err(|error| vec![syntax_fault(text, &error)])?;
-        let from_environment = environment::overlay(&mut table, env, &SECTIONS);
+        let environment::Overlay { origins, misspelt } = environment::overlay(&mut table, env, &SECTIONS);
         let mut faults = Vec::new();
         let config = Self::read(table, base, &mut faults);
         for fault in &mut faults {
-            if let Some(variable) = from_environment.get(&fault.key) {
+            if let Some(variable) = origins.get(&fault.key) {
                 fault.message.push_str(&format!(" (set by {variable})"));
             }
         }
         match config {
-            Some(config) if faults.is_empty() => Ok(config),
-            _ => Err(faults),
+            Some(mut config) if faults.is_empty() => {
+                config.warnings.extend(misspelt);
+                Ok(config)
+            }
+            _ => {
+                // They may be the reason why something is missing.
+                faults.extend(misspelt);
+                Err(faults)
+            }
         }
     }
 

@@ -240,12 +240,16 @@ impl<'a> Section<'a> {
 
 /// Says that `name` is not `what`, which name was probably meant, and which ones there are.
 pub fn unknown(what: &str, name: &str, known: &[&str]) -> String {
+    let hint = nearest(name, known).map(|nearest| format!("did you mean {nearest}? ")).unwrap_or_default();
+    format!("is not {what}; {hint}known here: {}", known.join(", "))
+}
+
+/// Which of the known names was probably meant by this one.
+pub fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     const ALIKE: f64 = 0.8;
     let likeness = |other: &str| strsim::jaro_winkler(name, other);
     let nearest = known.iter().copied().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
-    let hint = nearest.filter(|nearest| likeness(nearest) >= ALIKE);
-    let hint = hint.map(|nearest| format!("did you mean {nearest}? ")).unwrap_or_default();
-    format!("is not {what}; {hint}known here: {}", known.join(", "))
+    nearest.filter(|nearest| likeness(nearest) >= ALIKE)
 }
 
 fn parse_bytes(text: &str) -> Option<u64> {

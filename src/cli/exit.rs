@@ -106,15 +106,13 @@ impl From<Refusal> for Failure {
 
 impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
-        match error {
-            StartError::Store(error) => Refusal::from(error).into(),
-            StartError::Listen { .. } | StartError::Control(_) | StartError::Threads(_) => {
-                Self::new(Exit::Failed, error.to_string())
-            }
-            StartError::Transport(_) | StartError::Tls(_) | StartError::File(_) => {
-                Self::new(Exit::Usage, error.to_string())
-            }
-        }
+        let message = error.to_string();
+        let exit = match error {
+            StartError::Store(error) => Exit::of(&error.into()),
+            StartError::Listen { .. } | StartError::Control(_) | StartError::Threads(_) => Exit::Failed,
+            StartError::Transport(_) | StartError::Tls(_) | StartError::File(_) => Exit::Usage,
+        };
+        Self::new(exit, message)
     }
 }
 

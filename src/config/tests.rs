@@ -1,3 +1,6 @@
+mod document;
+mod environment;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
@@ -25,10 +28,6 @@ fn write(folder: &TempDir, name: &str, text: &str, mode: u32) {
 
 fn faults(folder: &TempDir, text: &str) -> Vec<Fault> {
     Config::from_toml(text, folder.path()).expect_err(text).faults
-}
-
-fn env(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
-    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
 #[test]
@@ -129,44 +128,6 @@ fn a_syntax_error_names_its_line_and_shows_nothing_of_it() {
 }
 
 #[test]
-fn the_environment_goes_over_the_file() {
-    let folder = folder();
-    let file = folder.path().join("my.toml");
-    fs::write(&file, format!("{KEYS}[apps.My-App]\nclient_id = \"one\"\n[proxy]\nworkers = 2\n")).unwrap();
-    let variables = env(&[
-        ("ORGPASS_CONFIG", file.to_str().unwrap()),
-        ("ORGPASS_PROXY__WORKERS", "3"),
-        ("ORGPASS_APPS__MY_APP__CLIENT_ID", "two"),
-        ("ORGPASS_APPS__DEFAULT__CLIENT_ID", "three"),
-        ("ORGPASS_SALESFORCE__TRUSTED_HOSTS", "127.0.0.1, ::1"),
-        ("ORGPASS_STORE__URL", "redis://127.0.0.1:6379"),
-        // What Kubernetes injects for a service named orgpass.
-        ("ORGPASS_PORT", "tcp://10.0.0.1:8180"),
-        ("ORGPASS_PORT_8180_TCP__ADDR", "10.0.0.1"),
-        ("ORGPASS_SERVICE_HOST", "10.0.0.1"),
-    ]);
-    let config = Config::load(None, variables).unwrap();
-    assert_eq!(config.proxy.workers, 3);
-    assert_eq!(config.apps.get("My-App").unwrap().client_id, "two");
-    assert_eq!(config.apps.get("default").unwrap().client_id, "three");
-    assert!(config.transport.trusted_hosts.contains("::1"));
-    assert_eq!(config.store.url, "redis://127.0.0.1:6379".parse().unwrap());
-    assert_eq!(config.control, None, "with Redis there is a control socket only where it is named");
-}
-
-#[test]
-fn a_fault_from_the_environment_names_the_variable() {
-    let folder = folder();
-    let file = folder.path().join("orgpass.toml");
-    fs::write(&file, KEYS).unwrap();
-    let variables = env(&[("ORGPASS_PROXY__LISTNE", "x"), ("ORGPASS_HUB__LISTEN", "y")]);
-    let faults = Config::load(Some(&file), variables).unwrap_err().faults;
-    assert_eq!(faults.len(), 2);
-    assert_eq!(faults[1].key, "hub.listen");
-    assert!(faults[0].message.ends_with("(set by ORGPASS_PROXY__LISTNE)"), "{faults:?}");
-}
-
-#[test]
 fn a_sidecar_without_grant_keys_starts_with_redis() {
     let folder = folder();
     let text = "[store]\nurl = \"redis://h\"\n[vault]\nsession_keys_file = \"session.keys\"";
@@ -216,6 +177,16 @@ fn secret_files_that_others_can_read_are_named() {
 }
 
 #[test]
+fn a_key_that_is_in_both_rings_is_named() {
+    let folder = folder();
+    let text = KEYS.replace("grant.keys", "session.keys");
+    let warnings = Config::from_toml(&text, folder.path()).unwrap().warnings;
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert_eq!(warnings[0].key, "vault.grant_keys_file");
+    assert!(warnings[0].message.contains("orgpass keys rotate"), "{warnings:?}");
+}
+
+#[test]
 fn sockets_are_relative_to_the_configuration_file_like_every_path() {
     let folder = folder();
     let text = format!("{KEYS}[proxy]\nlisten = \"unix:p.sock\"\n[control]\nlisten = \"unix:c.sock\"");
@@ -229,105 +200,4 @@ fn a_socket_path_that_the_kernel_would_refuse_is_refused_here() {
     let folder = folder();
     let text = format!("{KEYS}[control]\nlisten = \"unix:{}\"", "x".repeat(120));
     assert_eq!(faults(&folder, &text)[0].key, "control.listen");
-}
-
-const DOCUMENT: &str = include_str!("../../docs/configuration.md");
-
-/// The keys that the document lists, as `section.key`.
-fn documented_keys() -> Vec<String> {
-    let mut keys = Vec::new();
-    let mut section = "";
-    for line in DOCUMENT.lines() {
-        if let Some(name) = line.trim_start_matches('#').strip_prefix(" `[") {
-            section = name.trim_end_matches("]`");
-        } else if let Some(key) = line.strip_prefix("| `") {
-            let key = key.split('`').next().unwrap();
-            // Forms of a URL have a table of their own.
-            if !key.contains("://") {
-                keys.push(format!("{section}.{key}"));
-            }
-        }
-    }
-    keys.sort();
-    keys
-}
-
-/// The keys that the sections know: what each says when it meets one that it does not.
-fn known_keys(folder: &TempDir) -> Vec<String> {
-    let sections = SECTIONS.map(|section| if section == "apps" { "apps.NAME" } else { section });
-    let mut keys = Vec::new();
-    for section in sections.into_iter().chain(["hub.webhooks.NAME", "proxy.logins.NAME", "proxy.applink.NAME"]) {
-        let faults = faults(folder, &format!("[{section}]\nnot_a_key = 1"));
-        let fault = faults.iter().find(|fault| fault.key == format!("{section}.not_a_key")).unwrap();
-        let known = fault.message.rsplit("known here: ").next().unwrap();
-        keys.extend(known.split(", ").map(|key| format!("{section}.{key}")));
-    }
-    // Sections of their own in the document.
-    keys.retain(|key| !["hub.webhooks", "proxy.logins", "proxy.applink"].contains(&key.as_str()));
-    keys.sort();
-    keys
-}
-
-#[test]
-fn the_document_lists_exactly_the_keys_that_are_read() {
-    assert_eq!(documented_keys(), known_keys(&folder()));
-}
-
-/// The defaults that the document gives as values, as lines of TOML by section; others it gives in words.
-fn documented_defaults() -> BTreeMap<&'static str, Vec<String>> {
-    let mut defaults: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    let mut section = "";
-    for line in DOCUMENT.lines() {
-        if let Some(name) = line.trim_start_matches('#').strip_prefix(" `[") {
-            section = name.trim_end_matches("]`");
-        }
-        let cells: Vec<&str> = line.split(" | ").collect();
-        let value =
-            |cell: &&'static str| cell.strip_prefix('`')?.strip_suffix('`').filter(|value| !value.contains('`'));
-        if let (Some(key), Some(default)) =
-            (cells[0].strip_prefix("| ").as_ref().and_then(value), cells.get(1).and_then(value))
-        {
-            let is_bare = default.parse::<u64>().is_ok() || matches!(default, "true" | "false" | "[]");
-            let default = if is_bare { default.to_owned() } else { format!("\"{default}\"") };
-            defaults.entry(section).or_default().push(format!("{key} = {default}"));
-        }
-    }
-    defaults
-}
-
-#[test]
-fn writing_every_documented_default_out_changes_nothing() {
-    let folder = folder();
-    let needed = |section: &str| match section {
-        "apps.NAME" => "[apps.default]\nclient_id = \"c\"\n".to_owned(),
-        section => format!("[{section}]\n"),
-    };
-    let defaults = documented_defaults();
-    assert!(defaults.values().map(Vec::len).sum::<usize>() > 40, "{defaults:?}");
-    for (section, lines) in &defaults {
-        let without = format!("{KEYS}{}", needed(section));
-        let read = |text: &str| format!("{:?}", Config::from_toml(text, folder.path()).unwrap());
-        for line in lines {
-            // Known to nobody unless the operator says so; until then two hours are assumed.
-            if line.starts_with("session_time") {
-                continue;
-            }
-            let with = format!("{without}{line}\n");
-            assert_eq!(read(&with), read(&without), "[{section}] {line}");
-        }
-    }
-}
-
-#[test]
-fn the_examples_of_the_document_are_valid() {
-    let folder = folder();
-    for name in ["client-secret", "redis-password"] {
-        write(&folder, name, "secret\n", 0o600);
-    }
-    let blocks = DOCUMENT.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap());
-    let examples: Vec<_> = blocks.filter(|block| block.contains("[vault]")).collect();
-    assert_eq!(examples.len(), 2);
-    for example in examples {
-        Config::from_toml(example, folder.path()).unwrap_or_else(|faults| panic!("{example}\n{faults}"));
-    }
 }

@@ -34,7 +34,9 @@ fn rings(mut section: Section<'_>, needs_grant_keys: Option<&str>, warnings: &mu
     let grant = suiting(&mut section, "grant_keys_file", grant, Purpose::Grant, true);
     section.finish();
     let (Some(Ok(session)), None | Some(Ok(_))) = (session, &grant) else { return None };
-    Some(Vault::of_files(session, grant.and_then(Result::ok)))
+    let grant = grant.and_then(Result::ok);
+    warnings.extend(grant.as_ref().and_then(|grant| shared_key(&session, grant)));
+    Some(Vault::of_files(session, grant))
 }
 
 /// The ring in a key file, if one is named. `Err` when it cannot be used, which is then reported.
@@ -60,6 +62,16 @@ fn suiting(
             Err(())
         }
     }))
+}
+
+/// A warning if a key seals both kinds of token: what keeps refresh tokens from sidecars is that they lack the keys.
+fn shared_key(session: &FileRing, grant: &FileRing) -> Option<Fault> {
+    let shared = grant.ring().ids().iter().find(|id| session.ring().ids().contains(id))?;
+    let message = format!(
+        "has the key {shared}, which vault.session_keys_file has too, so that whoever has session keys can open refresh \
+         tokens; put a new key first (orgpass keys new), then orgpass keys rotate, and take {shared} out here"
+    );
+    Some(Fault { key: "vault.grant_keys_file".to_owned(), message })
 }
 
 /// A warning if users other than the owner may read the file.

@@ -3,11 +3,11 @@
 mod doctor;
 mod following;
 mod footprint;
+mod starting;
 mod stopping;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 
 use http_body_util::BodyExt;
@@ -358,34 +358,4 @@ async fn links_and_events_are_had_beside_a_running_serve_and_without_one() {
         assert_eq!(site.done(&["events", "--after", first["id"].as_str().unwrap()], ""), "");
     }
     site.search_for_secrets();
-}
-
-#[test]
-fn a_second_serve_on_one_file_is_told_so() {
-    let site = Site::build();
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let _serve = runtime.block_on(site.serve());
-    let other = std::fs::read_to_string(site.path("orgpass.toml")).unwrap();
-    let other =
-        other.replace(&site.proxy.to_string(), &free_address().to_string()).replace("[ops]\nlisten", "[ops]\n#");
-    write_config(&site.path("other.toml"), &other);
-    let output = site.command(&["serve", "--config", "other.toml"]).output().unwrap();
-    let errors = String::from_utf8(output.stderr.clone()).unwrap();
-    assert_eq!(code(&output), 69, "{errors}");
-    assert!(errors.contains("in use"), "{errors}");
-}
-
-fn write_config(path: &Path, text: &str) {
-    let ops = free_address();
-    std::fs::write(path, text.replace("[ops]\n#", &format!("[ops]\nlisten = \"{ops}\"\n#"))).unwrap();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_signal_that_comes_while_everything_starts_ends_it_in_order() {
-    let site = Site::new().await;
-    for _ in 0..5 {
-        let mut serve = site.begin_to_serve().await;
-        serve.signal("-TERM");
-        assert_eq!(serve.ended().await.code(), Some(0));
-    }
 }
