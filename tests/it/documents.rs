@@ -3,6 +3,7 @@
 mod access_log;
 mod clients;
 mod configuration;
+mod figures;
 mod links;
 mod metrics;
 mod redis_rights;

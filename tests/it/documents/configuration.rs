@@ -10,8 +10,8 @@ use toml::{Table, Value};
 /// Every Markdown file that people read.
 pub(super) fn pages() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let folders = [root.to_owned(), root.join("docs"), root.join("benches/compare")];
-    let files = folders.into_iter().flat_map(|folder| fs::read_dir(folder).unwrap());
+    let folders = ["", "docs", "benches/compare", "deploy/salesforce", "examples", "helm/orgpass"];
+    let files = folders.into_iter().flat_map(|folder| fs::read_dir(root.join(folder)).unwrap());
     files.map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|end| end == "md")).collect()
 }
 

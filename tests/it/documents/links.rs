@@ -68,3 +68,13 @@ fn a_broken_link_is_found() {
 fn the_readme_stays_short() {
     assert!(include_str!("../../../README.md").lines().count() <= 200);
 }
+
+#[test]
+fn the_table_of_contents_has_every_page() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    let contents = fs::read_to_string(folder.join("README.md")).unwrap();
+    let listed = links(&contents);
+    let pages = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let missing: Vec<_> = pages.filter(|page| page != "README.md" && !listed.contains(&page.as_str())).collect();
+    assert!(missing.is_empty(), "docs/README.md lacks {missing:?}");
+}
