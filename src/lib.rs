@@ -1,4 +1,12 @@
-//! Orgpass: a sidecar authenticating reverse proxy for Salesforce.
+//! Orgpass: a sidecar authenticating reverse proxy for Salesforce. An application calls `127.0.0.1` without a credential
+//! and names a tenant; Orgpass puts the token of that tenant's org on the call.
+//!
+//! This is the library of which the program `orgpass` is made. What keeps its word between versions is the program: its
+//! command line, configuration, HTTP routes, metrics and error codes. The modules are public for the tests, the
+//! quickstart and the benchmarks, and change as they need to.
+//!
+//! To see how a call goes, read [`proxy`] first, whose steps stand in order, then [`token::TokenSource`], where calls meet
+//! tokens.
 //!
 //! # Layout, in reading order
 //! - [`connection`]: the words: tenant, user, generation, status, cause
