@@ -73,7 +73,7 @@ impl ImportArguments {
 
     fn document(&self, input: &[u8], config: &Config) -> Result<ImportDocument, InputFault> {
         let mut document = if self.sfdx_auth_url {
-            let line = std::str::from_utf8(input).map_err(|_| InputFault::new("", "standard input is not text"))?;
+            let line = std::str::from_utf8(input).map_err(|_| InputFault::new("", "is not text"))?;
             SfdxAuthUrl::parse(line)?.into_document(&config.apps, self.app.as_deref())?
         } else {
             let mut document = ImportDocument::parse(input)?;

@@ -161,7 +161,7 @@ fn wrong_input_of_a_single_import_ends_with_65_and_names_the_key() {
     let (_folder, file) = folder();
     for (input, words) in [
         ("", "standard input is empty"),
-        ("S3CRET", "is not JSON"),
+        ("S3CRET", "orgpass: the input is not JSON"),
         (r#"{"tenant":"b","refresh_token":"S3CRET"}"#, "tenant is given by --tenant"),
         (r#"{"instance_url":"b","refresh_token":"S3CRET"}"#, "instance_url is given by --instance-url"),
         (r#"{"refresh_token":"S3CRET "}"#, "refresh_token has a character"),
@@ -209,9 +209,9 @@ fn of_a_stream_the_good_lines_are_imported_and_the_bad_ones_named() {
     assert_eq!(first.output, "3 created, 0 replaced, 0 unchanged, 4 refused\n");
     let lines: Vec<_> = first.errors.lines().collect();
     assert_eq!(lines.len(), 4, "{}", first.errors);
-    assert!(lines[0].starts_with("line 2: is not JSON"));
+    assert!(lines[0].starts_with("line 2: the input is not JSON"));
     assert!(lines[1].starts_with("line 5: refresh_token has a character"));
-    assert!(lines[2].starts_with("line 6: is longer than"));
+    assert!(lines[2].starts_with("line 6: the input is longer than"));
     assert!(lines[3].starts_with("line 7: this refresh token belongs to another connection already: tenant one"));
     assert!(!first.errors.contains("S3"));
     let tenants = orgpass(&file, &["connection", "list", "--json"], "").output;

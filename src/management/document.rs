@@ -87,7 +87,8 @@ impl InputFault {
 
 impl fmt::Display for InputFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.key.is_empty() { f.write_str(&self.why) } else { write!(f, "{} {}", self.key, self.why) }
+        let at_fault = if self.key.is_empty() { "the input" } else { &self.key };
+        write!(f, "{at_fault} {}", self.why)
     }
 }
 

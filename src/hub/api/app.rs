@@ -13,7 +13,7 @@ use super::caller::{About, Body};
 use super::paths::OfTenant;
 use super::problem::Problems;
 use crate::hub::Hub;
-use crate::management::{AppDocument, AppView};
+use crate::management::{AppDocument, AppView, Refusal};
 
 /// An app to be brought. It takes the place of the one before as a whole: what is left out, it does not have.
 #[derive(ToSchema)]
@@ -90,7 +90,7 @@ impl From<AppView> for App {
 #[utoipa::path(put, path = "/v1/tenants/{tenant}/app", operation_id = "app_put", params(OfTenant), request_body = NewApp,
     responses((status = 200, body = App), Problems))]
 pub(super) async fn put(State(hub): State<Arc<Hub>>, about: About, body: Body) -> Result<Json<App>, Problem> {
-    let document = AppDocument::parse(&body.0).map_err(|fault| Problem::field(&fault.key, fault.why))?;
+    let document = AppDocument::parse(&body.0).map_err(|fault| Refusal::Input(vec![fault]))?;
     let put = hub.management.put_app(&about.key, &document).await;
     hub.management.record(&about.actor, "app.put", &about.key, &put).await;
     let view = put?;

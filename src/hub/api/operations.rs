@@ -8,7 +8,9 @@ use super::caller::{About, Body};
 use super::views::Connection;
 use crate::hub::Hub;
 use crate::management::links::LinkRequest;
-use crate::management::{Checked, Field, ImportDocument, Imported, MintedLink, Removed, SessionFound, WhenNotRevoked};
+use crate::management::{
+    Checked, Field, ImportDocument, Imported, MintedLink, Refusal, Removed, SessionFound, WhenNotRevoked,
+};
 
 /// What an import may say. Each field is optional as far as the grant allows.
 #[derive(ToSchema)]
@@ -119,7 +121,7 @@ impl From<Removed> for RemoveResult {
 
 impl Hub {
     pub(super) async fn put(&self, about: &About, body: &Body) -> Result<(Imported, ImportResult), Problem> {
-        let mut document = ImportDocument::parse(&body.0).map_err(|fault| Problem::field(&fault.key, fault.why))?;
+        let mut document = ImportDocument::parse(&body.0).map_err(|fault| Refusal::Input(vec![fault]))?;
         if document.tenant.is_some() || document.user.is_some() {
             return Err(Problem::field("tenant", "and user stand in the path, not in the body"));
         }
