@@ -5,7 +5,7 @@
 //! | step | does |
 //! |---|---|
 //! | [`observe`] | names the call; counts and logs it when its last byte has left |
-//! | [`respond`] | turns a [`ProxyError`](error::ProxyError) into a response that the caller's library understands |
+//! | [`respond`] | turns a [`ProxyError`] into a response that the caller's library understands |
 //! | [`guard`] | refuses what does not come from a caller |
 //! | [`target`] | finds the host that is meant, if it is not the org's own |
 //! | [`admit`] | bounds the calls in flight |

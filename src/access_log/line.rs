@@ -36,7 +36,7 @@ pub struct Key {
 }
 
 impl Key {
-    /// Made by [`key!`] only, which keeps the two forms alike.
+    /// Made by the macro `key` only, which keeps the two forms alike.
     pub const fn new(json: &'static str, text: &'static str) -> Self {
         Self { json, text }
     }

@@ -23,7 +23,7 @@ const PEEK_TIMEOUT: Duration = Duration::from_secs(20);
 pub struct Peek {
     /// As it came.
     pub raw: Bytes,
-    /// Without compression, at most [`PEEK_BYTES`].
+    /// Without compression, as far as it was looked at.
     pub plain: Bytes,
 }
 

@@ -79,7 +79,7 @@ impl Equivalent<ConnectionKey> for KeyRef<'_> {
 
 impl TokenSource {
     /// A source over these parts, with nothing in memory. It follows the store's announcements and refreshes sessions in
-    /// use ahead of their end until [`TokenSource::stop`].
+    /// use ahead of their end until [`TokenSource::settle`].
     pub fn new(parts: Parts) -> Self {
         let slots = by_key(parts.settings.cache_entries);
         let source =
