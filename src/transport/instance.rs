@@ -66,6 +66,8 @@ pub struct ResponseBody {
     incoming: Incoming,
     /// Whether all of it had come with the head, so that the connection need not be driven for the rest.
     is_here: bool,
+    /// Whether its end was read. Of a chunked one nothing else tells.
+    is_read: bool,
     connection: Option<(Link, Home)>,
 }
 
@@ -163,7 +165,7 @@ impl ResponseBody {
             // Or reading the body would ring for the connection, and have the task polled once more for nothing.
             link.driver.rest();
         }
-        Self { incoming, is_here, connection: Some((link, home)) }
+        Self { incoming, is_here, is_read: false, connection: Some((link, home)) }
     }
 }
 
@@ -172,17 +174,22 @@ impl Body for ResponseBody {
     type Error = BodyError;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        let Self { incoming, is_here, connection } = self.get_mut();
+        let Self { incoming, is_here, is_read, connection } = self.get_mut();
         let mut next = |cx: &mut Context<'_>| Pin::new(&mut *incoming).poll_frame(cx);
         let polled = match connection {
             Some((link, _)) if !*is_here => link.driver.drive(cx, next),
             _ => next(cx),
         };
+        *is_read |= match &polled {
+            Poll::Ready(None) => true,
+            Poll::Ready(Some(Ok(frame))) => frame.is_trailers(),
+            _ => false,
+        };
         polled.map_err(Into::into)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
+        self.is_read || self.incoming.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -194,7 +201,7 @@ impl Drop for ResponseBody {
     /// Keeps the connection if the response was read to its end; else closes it.
     fn drop(&mut self) {
         if let Some((mut link, home)) = self.connection.take()
-            && self.incoming.is_end_stream()
+            && self.is_end_stream()
             && (self.is_here || link.is_ready())
         {
             link.go_home(home);

@@ -21,6 +21,7 @@ mod exchanging;
 #[cfg(feature = "otlp")]
 mod exporting;
 mod fencing;
+mod framing_of_answers;
 mod granting;
 mod hubbing;
 mod logging_in;

@@ -9,24 +9,29 @@ use crate::salesforce::hosts::{InstanceUrl, TrustedHosts};
 
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
-async fn accept_and_answer(listener: &TcpListener) -> TcpStream {
+async fn accept_and_answer(listener: &TcpListener, answer: &[u8]) -> TcpStream {
     let (mut stream, _) = listener.accept().await.unwrap();
     let mut seen = Vec::new();
     while !seen.ends_with(b"\r\n\r\n") {
         assert!(stream.read_buf(&mut seen).await.unwrap() > 0);
     }
-    stream.write_all(ANSWER).await.unwrap();
+    stream.write_all(answer).await.unwrap();
     stream
 }
 
 /// An instance with one idle connection, and the org's end of that.
 async fn with_one_idle() -> (Arc<Instance>, TcpStream) {
+    with_one_idle_after(ANSWER).await
+}
+
+/// The same after this answer, whose body is `ok`.
+async fn with_one_idle_after(answer: &'static [u8]) -> (Arc<Instance>, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let trusted = TrustedHosts::new(vec!["127.0.0.1".parse().unwrap()]);
     let url = InstanceUrl::parse(&format!("http://{address}"), &trusted).unwrap();
     let instance = Arc::new(Instance::new((*url).clone(), 1, 4));
-    let org = tokio::spawn(async move { accept_and_answer(&listener).await });
+    let org = tokio::spawn(async move { accept_and_answer(&listener, answer).await });
     let stream = Stream::Plain(TcpStream::connect(address).await.unwrap());
     let connection = Connection::handshake(&instance, 0, stream).await.unwrap();
     let response = connection.send(Request::new(RequestBody::Empty)).await.unwrap();
@@ -43,6 +48,17 @@ async fn is_soon_found_unusable(instance: &Arc<Instance>) {
     };
     tokio::time::timeout(Duration::from_secs(5), found).await.expect("the connection is not ready any more");
     assert!(instance.take_idle(0).is_none());
+}
+
+#[tokio::test]
+async fn a_connection_is_kept_after_a_chunked_answer_too() {
+    for answer in [
+        &b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"[..],
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ntrailer: x\r\n\r\n1\r\no\r\n1\r\nk\r\n0\r\nx: y\r\n\r\n",
+    ] {
+        let (instance, _org) = with_one_idle_after(answer).await;
+        assert!(instance.take_idle(0).is_some());
+    }
 }
 
 #[tokio::test]
