@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Response, StatusCode};
+use http::{HeaderName, HeaderValue, Response, StatusCode, Version};
 
 use super::body::{Body, OrgBody};
 use super::error::ProxyError;
@@ -97,6 +97,8 @@ async fn inspect(
 ) -> Result<Answered, ProxyError> {
     let Answer { response, timer } = answer;
     let (mut head, mut rest) = response.into_parts();
+    // Of HTTP/1.0 a caller could not tell that its answer broke off here.
+    head.version = Version::HTTP_11;
     let token = call.data_cloud().map_or(session.token(), DataCloudSession::token).expose().as_bytes();
     let (mut peeked, mut shows_acceptance) = (None, shows_acceptance(head.status));
     if call.family.peeks_at(head.status.as_u16()) {

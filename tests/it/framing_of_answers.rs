@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use http::StatusCode;
+use http::{StatusCode, Version};
 use orgpass::connection::ConnectionKey;
 use salesforce_sim::Tokens;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -64,5 +64,17 @@ async fn calls_share_a_connection_to_their_org_however_its_answers_are_framed() 
         assert_eq!(connections.load(Ordering::SeqCst), 1, "{answer}");
         let relayed = "orgpass_requests_total{api=\"rest\",method=\"GET\",outcome=\"relayed\",status=\"200\"}";
         world.until_metric(relayed, 10.0).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_of_http_1_0_is_one_of_http_1_1_to_the_caller() {
+    for answer in ["HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok", "HTTP/1.0 200 OK\r\n\r\nok"] {
+        let world = World::start().await;
+        connect(&world, answer).await;
+        let reply = world.caller().get(LIMITS).tenant("acme").start().await.unwrap();
+        assert_eq!((reply.status(), reply.version()), (StatusCode::OK, Version::HTTP_11), "{answer}");
+        let reply = world.caller().get(LIMITS).tenant("acme").send().await;
+        assert_eq!(&*reply.body, b"ok", "{answer}");
     }
 }
