@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::time::Duration;
 
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, COOKIE, HOST};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, COOKIE, HOST, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri, Version};
 use tokio::time::{Instant, Sleep, sleep_until};
 
@@ -148,7 +148,9 @@ impl Outgoing {
         let length =
             self.envelope.as_ref().zip(opening.as_ref()).and_then(|(envelope, opening)| envelope.length(opening));
         let whole = self.batch.as_ref().map(|batch| batch.bytes());
-        let mut request = Request::new(body.send(opening.or(whole)));
+        let body = body.send(opening.or(whole));
+        let is_streamed = matches!(body, RequestBody::Stream(_));
+        let mut request = Request::new(body);
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = self.uri.clone();
         *request.version_mut() = Version::HTTP_11;
@@ -169,6 +171,10 @@ impl Outgoing {
         }
         if let Some(length) = length {
             headers.insert(CONTENT_LENGTH, length);
+        }
+        if is_streamed && !headers.contains_key(CONTENT_LENGTH) {
+            // Or the client would take it that a GET has no body.
+            headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
         }
         request
     }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use bytes::Bytes;
+use http::Method;
 use salesforce_sim::{Effect, Fault};
 
 use crate::bodies::{fed, noise, sha256, whole};
@@ -130,6 +131,26 @@ async fn a_replay_is_framed_as_the_request_was() {
         let reply = world.caller().post(SINK, "").body(chunked).tenant(tenant).send().await;
         is_received(&reply, &body);
         assert_eq!((reply.header("orgpass-replay"), reply.json()["chunked"].as_bool()), (Some("done"), Some(true)));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chunked_body_is_sent_whole_whatever_the_method() {
+    let world = World::start().await;
+    let acme = world.connect("acme", None).await;
+    for method in [Method::GET, Method::DELETE, Method::POST] {
+        for replay in [None, Some("done")] {
+            let (feed, body) = fed();
+            feed.send(Ok(noise(10 * KB))).await.unwrap();
+            drop(feed);
+            // Named, or the caller's client would take it that a GET has no body.
+            let call = world.caller().call(method.clone(), SINK).header("transfer-encoding", "chunked");
+            let reply = call.body(body).tenant("acme").send().await;
+            is_received(&reply, &noise(10 * KB));
+            assert_eq!((reply.header("orgpass-replay"), reply.json()["chunked"].as_bool()), (replay, Some(true)));
+            world.sim.expire_sessions(&acme.org);
+        }
+        world.caller().get(SINK).tenant("acme").send().await;
     }
 }
 
