@@ -107,7 +107,10 @@ async fn read(api: &SoapApi, body: &mut Source) -> Result<(Bytes, SoapOpening), 
 /// The body without its gzip, decompressed as it is read.
 fn decompressed(body: Source) -> Source {
     let reader = StreamReader::new(BodyDataStream::new(body).map_err(std::io::Error::other));
-    let plain = ReaderStream::new(GzipDecoder::new(reader));
+    let mut decoder = GzipDecoder::new(reader);
+    // Several, one behind the other, are one file (RFC 1952, section 2.2).
+    decoder.multiple_members(true);
+    let plain = ReaderStream::new(decoder);
     Source::Boxed(Box::pin(StreamBody::new(plain.map_ok(Frame::data).map_err(Into::into))))
 }
 

@@ -89,6 +89,21 @@ async fn a_compressed_envelope_is_opened_and_replayed() {
 }
 
 #[tokio::test]
+async fn an_envelope_that_is_compressed_in_several_pieces_is_sent_whole() {
+    let world = World::start().await;
+    two_accounts(&world).await;
+    let envelope = envelope(&session(&token("acme")), QUERY);
+    let (first, second) = envelope.split_at(envelope.find("FROM").unwrap());
+    let mut zipped = Vec::new();
+    for piece in [first, second] {
+        let mut zip = GzEncoder::new(zipped, Compression::default());
+        zip.write_all(piece.as_bytes()).unwrap();
+        zipped = zip.finish().unwrap();
+    }
+    is_answered(&post(&world.caller(), zipped).header("content-encoding", "gzip").send().await);
+}
+
+#[tokio::test]
 async fn what_is_refused_is_a_fault_that_soap_clients_show() {
     let world = World::start().await;
     two_accounts(&world).await;
