@@ -124,7 +124,7 @@ impl Proxy {
             Version::HTTP_2 => Box::pin(self.relay_grpc(request, &mut seen)).await,
             _ => {
                 let (head, body) = request.into_parts();
-                unread = Source::Caller(body);
+                unread = Source::of(body, &head.headers);
                 self.relay(head, &mut unread, &mut seen).await
             }
         };

@@ -22,8 +22,10 @@ pub(super) async fn finish(mut body: Source, response: &mut Response<Answer>) {
     if body.is_end_stream() || response.headers().contains_key(CONNECTION) {
         return;
     }
+    // What is not wanted is not asked for (RFC 9110, section 10.1.1), and may come all the same.
+    let is_held_back = matches!(body, Source::HeldBack(_));
     let is_little = body.size_hint().lower() <= MOST as u64;
-    if !is_little || tokio::time::timeout(PATIENCE, read(&mut body)).await != Ok(true) {
+    if is_held_back || !is_little || tokio::time::timeout(PATIENCE, read(&mut body)).await != Ok(true) {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
 }
