@@ -4,7 +4,7 @@ use std::io::Read;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use flate2::read::GzDecoder;
+use flate2::read::{DeflateDecoder, GzDecoder, ZlibDecoder};
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http_body_util::BodyExt;
@@ -45,7 +45,7 @@ pub async fn peek(family: ApiFamily, headers: &HeaderMap, body: &mut ResponseBod
         Ok(raw.freeze())
     };
     let raw = tokio::time::timeout(timeout(family), reading).await.map_err(|_| ProxyError::UpstreamTimeout)??;
-    let plain = if is_gzip(headers) { gunzip(&raw) } else { raw.slice(..raw.len().min(PEEK_BYTES)) };
+    let plain = plain(headers, &raw);
     Ok(Peek { raw, plain })
 }
 
@@ -63,14 +63,28 @@ pub fn judge(family: ApiFamily, status: u16, headers: &HeaderMap, peek: &Peek) -
     family.judge(status, content_type, &peek.plain)
 }
 
-fn is_gzip(headers: &HeaderMap) -> bool {
-    headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding.as_bytes().eq_ignore_ascii_case(b"gzip"))
+/// The beginning without its compression: by whichever of the ways that Salesforce's documentation names.
+fn plain(headers: &HeaderMap, raw: &Bytes) -> Bytes {
+    let encoding = headers.get(CONTENT_ENCODING).map_or(&[][..], |encoding| encoding.as_bytes());
+    let is = |known: &[u8]| encoding.eq_ignore_ascii_case(known);
+    if is(b"gzip") || is(b"x-gzip") {
+        unpacked(GzDecoder::new(&raw[..]))
+    } else if is(b"deflate") {
+        // It should stand in a frame of zlib, and some servers leave that out.
+        if is_zlib(raw) { unpacked(ZlibDecoder::new(&raw[..])) } else { unpacked(DeflateDecoder::new(&raw[..])) }
+    } else {
+        raw.slice(..raw.len().min(PEEK_BYTES))
+    }
+}
+
+/// Whether it begins as RFC 1950 has it: the method, and a check of the first two bytes.
+fn is_zlib(raw: &[u8]) -> bool {
+    matches!(raw, [method, flags, ..] if method & 0x0f == 8 && u16::from_be_bytes([*method, *flags]) % 31 == 0)
 }
 
 /// As much as opens of a compressed beginning, within the bound.
-fn gunzip(raw: &[u8]) -> Bytes {
-    let mut plain = vec![0; PEEK_BYTES];
-    let (mut decoder, mut length) = (GzDecoder::new(raw), 0);
+fn unpacked(mut decoder: impl Read) -> Bytes {
+    let (mut plain, mut length) = (vec![0; PEEK_BYTES], 0);
     while length < plain.len() {
         match decoder.read(&mut plain[length..]) {
             Ok(0) | Err(_) => break,
@@ -79,4 +93,48 @@ fn gunzip(raw: &[u8]) -> Bytes {
     }
     plain.truncate(length);
     Bytes::from(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
+    use http::HeaderValue;
+
+    use super::*;
+
+    const DEAD: &[u8] = br#"[{"message":"Session expired or invalid","errorCode":"INVALID_SESSION_ID"}]"#;
+
+    fn packed<W>(mut encoder: W, finish: impl FnOnce(W) -> std::io::Result<Vec<u8>>) -> Vec<u8>
+    where
+        W: Write,
+    {
+        encoder.write_all(DEAD).unwrap();
+        finish(encoder).unwrap()
+    }
+
+    #[test]
+    fn a_dead_session_is_seen_through_every_compression() {
+        let level = Compression::fast();
+        let gzip = packed(GzEncoder::new(Vec::new(), level), GzEncoder::finish);
+        let zlib = packed(ZlibEncoder::new(Vec::new(), level), ZlibEncoder::finish);
+        let bare = packed(DeflateEncoder::new(Vec::new(), level), DeflateEncoder::finish);
+        let followed = [&gzip[..], b"and what is none of it"].concat();
+        for (encoding, raw) in [
+            ("identity", DEAD.to_vec()),
+            ("gzip", gzip.clone()),
+            ("GZip", followed),
+            ("x-gzip", gzip),
+            ("deflate", zlib),
+            ("deflate", bare),
+        ] {
+            let headers = HeaderMap::from_iter([(CONTENT_ENCODING, HeaderValue::from_static(encoding))]);
+            let raw = Bytes::from(raw);
+            let peek = Peek { plain: plain(&headers, &raw), raw };
+            let verdict = judge(ApiFamily::Rest, 401, &headers, &peek);
+            assert!(matches!(verdict, Verdict::Dead { .. }), "{encoding} {:?}", peek.plain);
+        }
+    }
 }
