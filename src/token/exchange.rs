@@ -212,6 +212,13 @@ impl Exchanger {
         known.filter(|_| !self.rollbacks.is_believed(key, Instant::now()))
     }
 
+    /// Notes which generation the store holds, while this process has `known`: one that had gone back may be right again.
+    pub(super) fn note_found(&self, key: &ConnectionKey, known: Option<Generation>, found: Generation) {
+        if known.is_some_and(|known| !known.supersedes_in_epoch(found)) {
+            self.rollbacks.forget(key);
+        }
+    }
+
     fn note_rollback(&self, key: &ConnectionKey) {
         if self.rollbacks.note(key, Instant::now()) {
             self.parts.metrics.rollbacks.inc();

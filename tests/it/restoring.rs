@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use orgpass::token::Want;
 use salesforce_sim::{Effect, Fault};
 
 use crate::authenticating::LIMITS;
@@ -116,4 +117,39 @@ async fn a_store_that_was_restored_from_a_backup_is_set_right_at_the_next_start(
     world.sim.expire_sessions(&acme.org);
     eventually("a call with the next token", async || call(&world).await.status == 200).await;
     spent_nothing_twice(&world, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_is_right_again_and_goes_back_once_more_is_waited_for_once_more() {
+    const ROLLBACKS: &str = "orgpass_store_rollbacks_total";
+    const READS: &str = "orgpass_store_operation_duration_seconds_count{operation=\"read\"}";
+    let config = "[proxy]\ntoken_wait = \"500ms\"".to_owned();
+    let world = World::with(Options { config, redis: Some(Redis::plain()), ..Options::default() }).await;
+    let acme = world.connect("acme", None).await;
+    let before = rows(&world, &acme);
+    assert_eq!(call(&world).await.status, 200);
+
+    // The only process that knows what was exchanged for is gone.
+    let other = world.beside(|_| {}).await;
+    let held = other.engine().store.read(&acme.key).await.unwrap().unwrap().head.generation;
+    let next = other.engine().exchanger.obtain(&acme.key, Want::After(held), None).await.unwrap().head.generation;
+    assert!(tokio::task::spawn_blocking(|| other.stop()).await.unwrap());
+    let used = async || call(&world).await.status == 200 && world.log.text().contains(&next.to_string());
+    eventually("a call with what was exchanged for", used).await;
+    let after = rows(&world, &acme);
+    world.sim.expire_sessions(&acme.org);
+
+    for times in 1..=2 {
+        put_back(&world, &before);
+        let is_noticed = async || call(&world).await.status == 503 && world.metric(ROLLBACKS).await == f64::from(times);
+        eventually("the store has gone back", is_noticed).await;
+        put_back(&world, &after);
+        // One is told of after the other, so that by the second the first has been read and thought about.
+        for _ in 0..2 {
+            let reads = world.metric(READS).await;
+            world.orgpass().engine().store.announce(&acme.key).await.unwrap();
+            eventually("what is announced was read", async || world.metric(READS).await > reads).await;
+        }
+    }
+    spent_nothing_twice(&world, 1);
 }

@@ -32,6 +32,8 @@ pub(super) struct Run<'a> {
     pub(super) key: &'a ConnectionKey,
     pub(super) want: Want,
     procedure: Procedure,
+    /// The newest generation that this process has in memory.
+    known: Option<Generation>,
     may_exchange: bool,
     /// What this process has learned of the connection's sessions, see [`Head::idle`].
     pub(super) learned: Option<u32>,
@@ -69,6 +71,7 @@ impl<'a> Run<'a> {
             key,
             want,
             procedure: Procedure::new(want, exchanger.still_known(key, known), may_exchange),
+            known,
             may_exchange,
             learned,
             owner: Owner::random(),
@@ -116,7 +119,7 @@ impl<'a> Run<'a> {
         // A process without grant keys may read no more than the session.
         if !self.may_exchange {
             self.row = store.read(self.key).await.map_err(unreadable)?;
-            return Ok(self.row.as_ref().map(|row| seen(row, None)));
+            return Ok(self.row.as_ref().map(|row| self.see(row, None)));
         }
         let Some(record) = store.read_record(self.key).await.map_err(unreadable)? else { return Ok(None) };
         let open = record
@@ -124,13 +127,23 @@ impl<'a> Run<'a> {
             .as_ref()
             .map(|intent| OpenIntent { attempt: intent.attempt.clone(), settled: settled(&record, intent) });
         let row = Row { head: record.head.clone(), session: record.session.clone(), now: record.now };
-        let seen = seen(&row, open);
+        let seen = self.see(&row, open);
         self.row = Some(row);
         // Once an exchange has brought something, what it had gone by stays.
         if self.earned.is_none() {
             self.record = Some(record);
         }
         Ok(Some(seen))
+    }
+
+    fn see(&self, row: &Row, open: Option<OpenIntent>) -> Seen {
+        self.exchanger.note_found(self.key, self.known, row.head.generation);
+        Seen {
+            generation: row.head.generation,
+            ended: refuse_if_ended(&row.head).err(),
+            serves: row.session.is_some() && may_be_served(&row.head),
+            open,
+        }
     }
 
     async fn take_lease(&mut self) -> Result<bool, TokenError> {
@@ -323,14 +336,5 @@ impl<'a> Run<'a> {
 
     pub(super) fn ready(&self) -> &Ready {
         self.ready.as_ref().expect(IN_ORDER)
-    }
-}
-
-fn seen(row: &Row, open: Option<OpenIntent>) -> Seen {
-    Seen {
-        generation: row.head.generation,
-        ended: refuse_if_ended(&row.head).err(),
-        serves: row.session.is_some() && may_be_served(&row.head),
-        open,
     }
 }

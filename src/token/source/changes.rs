@@ -41,6 +41,7 @@ impl TokenSource {
             }
             Ok(Some(obtained)) => {
                 let held = slot.session().as_ref().map(|session| session.generation);
+                self.0.parts.exchanger.note_found(key, held, obtained.session.generation);
                 slot.state().note_news(obtained.head.status);
                 let newer = held.is_none_or(|held| obtained.session.generation.supersedes(held));
                 // A flight under way finds it too, and knows when it was stored.
