@@ -4,6 +4,7 @@
 mod alone;
 mod apps;
 mod earned;
+mod in_progress;
 mod introspection;
 mod outcome;
 mod prepare;
@@ -15,12 +16,12 @@ mod run;
 #[cfg(test)]
 mod model;
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use self::alone::Alone;
+use self::in_progress::InProgress;
 use self::outcome::{Sent, Waiting};
 use self::prepare::Ready;
 pub use self::procedure::Want;
@@ -69,8 +70,7 @@ pub struct Exchanger {
     stopping: AtomicBool,
     store_was_lost: Mutex<Option<Instant>>,
     rollbacks: Rollbacks,
-    /// Connections of which Salesforce says that another exchange is under way, and since when.
-    in_progress: Mutex<HashMap<ConnectionKey, Instant>>,
+    in_progress: InProgress,
     alone: Alone,
 }
 
@@ -102,7 +102,7 @@ impl Exchanger {
             stopping: AtomicBool::new(false),
             store_was_lost: Mutex::default(),
             rollbacks: Rollbacks::default(),
-            in_progress: Mutex::default(),
+            in_progress: InProgress::default(),
         }
     }
 

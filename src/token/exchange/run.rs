@@ -9,7 +9,7 @@ use super::outcome::{self, Sent, Waiting};
 use super::prepare::Ready;
 use super::procedure::{Answer, Ask, Finish, IntentSaid, NotReady, OpenIntent, Procedure, Seen, Sends, SentSaid, Want};
 use super::record::{may_be_served, refuse_if_ended, settled, unopened, unreadable};
-use super::{Exchanger, LEASE, Obtained, lock};
+use super::{Exchanger, LEASE, Obtained};
 use crate::connection::{Cause, ConnectionKey, Generation};
 use crate::oauth;
 use crate::store::{AttemptId, Committed, Fingerprint, IntentWrite, Owner, Record, Row};
@@ -23,8 +23,6 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// A token that is stored only after this is no new one any more.
 const LATE: Duration = Duration::from_secs(1);
-/// For how long Salesforce may say that another exchange of the token is under way before nobody believes it.
-const IN_PROGRESS_PATIENCE: Duration = Duration::from_secs(60);
 
 /// One procedure being carried out.
 pub(super) struct Run<'a> {
@@ -223,18 +221,15 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Whoever is said to be exchanging ends within a minute; after that the word says nothing.
     fn note_progress(&self, sent: Sent) -> Sent {
-        let mut in_progress = lock(&self.exchanger.in_progress);
+        let in_progress = &self.exchanger.in_progress;
         if !matches!(sent, Sent::Unspent(Waiting::Lease)) {
-            in_progress.remove(self.key);
+            in_progress.end(self.key);
             return sent;
         }
-        let since = *in_progress.entry(self.key.clone()).or_insert_with(Instant::now);
-        if since.elapsed() < IN_PROGRESS_PATIENCE {
+        if in_progress.is_believed(self.key, Instant::now()) {
             return sent;
         }
-        in_progress.remove(self.key);
         Sent::Unknown("another exchange has been under way for more than a minute".to_owned())
     }
 
