@@ -52,7 +52,11 @@ impl AskHub {
             heard.as_mut().enable();
             match self.exchanger.obtain(key, want, known).await {
                 Err(TokenError::Unavailable { reason: Unavailable::NoHub, .. }) => {}
-                decided => break decided,
+                Ok(found) => {
+                    // What was asked for was not there before.
+                    break Ok(Obtained { is_found_first: found.is_found_first && asked.is_none(), ..found });
+                }
+                refused => break refused,
             }
             if asked.is_none_or(|at| at.elapsed() >= ASK_AGAIN) {
                 if let Err(error) = parts.store.wish(&wish).await {

@@ -87,6 +87,8 @@ pub struct Obtained {
     pub session_time: Option<Duration>,
     /// Whether it was earned just now, by an exchange of this process.
     pub earned: bool,
+    /// Whether it was there when this process first looked: what it was good for until then, nobody here has seen.
+    pub is_found_first: bool,
 }
 
 impl Exchanger {
@@ -161,7 +163,7 @@ impl Exchanger {
     ) -> Result<Obtained, TokenError> {
         let stored = if want == Want::Any && known.is_none() { self.load(key).await? } else { None };
         match stored {
-            Some(stored) => Ok(stored),
+            Some(stored) => Ok(Obtained { is_found_first: true, ..stored }),
             None => Run::new(self, key, want, known, learned).finish().await,
         }
     }
@@ -252,7 +254,7 @@ impl Exchanger {
 
     fn obtained(&self, head: Head, session: SessionSecret, stored: Option<Instant>) -> Obtained {
         let session_time = self.parts.apps.get(&head.app).and_then(|app| app.session_time);
-        Obtained { head, session, stored, session_time, earned: false }
+        Obtained { head, session, stored, session_time, earned: false, is_found_first: false }
     }
 }
 

@@ -36,6 +36,8 @@ pub struct Session {
     token: Secret<String>,
     /// When it was stored, if an exchange earned it: one that was imported may have been old by then.
     stored: Option<Instant>,
+    /// Whether this process has found it and had none before: it may have been accepted, and have died, until then.
+    is_found: bool,
     /// Per API family: milliseconds from `loaded` to the last accepted call, plus one; zero for never.
     accepted: [AtomicU64; ApiFamily::ALL.len()],
     refused: [AtomicBool; ApiFamily::ALL.len()],
@@ -56,6 +58,7 @@ impl Session {
         secret: &SessionSecret,
         now: Instant,
         stored: Option<Instant>,
+        is_found: bool,
         trusted: &TrustedHosts,
         transport: &Transport,
     ) -> Result<Self, Cause> {
@@ -71,6 +74,7 @@ impl Session {
             user_id: secret.user_id.clone(),
             token: secret.access_token.clone(),
             stored,
+            is_found,
             accepted: Default::default(),
             refused: Default::default(),
             loaded: now,
@@ -156,9 +160,10 @@ impl Session {
         self.last_accepted_by(ApiFamily::is_of_org).or(self.stored)
     }
 
-    /// Whether a call sent at `sent` went out within a second of the token's being stored.
+    /// Whether a call sent at `sent` went out within a second of the token's being stored, and nobody else can have had
+    /// the good of it by then.
     pub(super) fn was_fresh(&self, sent: Instant) -> bool {
-        self.stored.is_some_and(|stored| sent.saturating_duration_since(stored) < FRESH)
+        !self.is_found && self.stored.is_some_and(|stored| sent.saturating_duration_since(stored) < FRESH)
     }
 }
 

@@ -269,8 +269,8 @@ impl TokenSource {
     }
 
     fn install(&self, slot: &Arc<Slot>, obtained: Obtained) -> FlightResult {
-        let Obtained { head, session, stored, session_time, .. } = obtained;
-        let session = Arc::new(self.ready(&session, stored)?);
+        let Obtained { head, session, stored, session_time, is_found_first, .. } = obtained;
+        let session = Arc::new(self.ready(&session, stored, is_found_first)?);
         let mut state = slot.state();
         if let Some(held) = slot.session().as_ref().filter(|held| held.generation.supersedes_in_epoch(head.generation))
         {
@@ -287,11 +287,11 @@ impl TokenSource {
         Ok(session)
     }
 
-    fn ready(&self, secret: &SessionSecret, stored: Option<Instant>) -> Result<Session, TokenError> {
+    fn ready(&self, secret: &SessionSecret, stored: Option<Instant>, is_found: bool) -> Result<Session, TokenError> {
         let now = self.clock().now();
         // The age is by the store's clock; from here on this one counts.
         let stored = stored.and_then(|stored| now.checked_sub(stored.elapsed()));
-        Session::new(secret, now, stored, &self.0.parts.trusted_hosts, &self.0.parts.transport)
+        Session::new(secret, now, stored, is_found, &self.0.parts.trusted_hosts, &self.0.parts.transport)
             .map_err(|cause| TokenError::Misconfigured { cause, code: None })
     }
 

@@ -141,7 +141,7 @@ async fn a_thousand_calls_that_find_another_process_dead_generation_share_one_ex
 }
 
 /// A second Orgpass on the same store.
-async fn second_process(world: &World) -> App {
+pub async fn second_process(world: &World) -> App {
     let (config, log) = (world.config.clone(), world.log.clone());
     tokio::task::spawn_blocking(move || App::start(&config, Box::new(log)).unwrap()).await.unwrap()
 }

@@ -4,10 +4,12 @@ use std::time::{Duration, Instant};
 
 use http::Method;
 use orgpass::connection::{Cause, Status};
+use redis_child::RedisChild;
 use salesforce_sim::{ApiFamily, AppOptions};
 
 use crate::authenticating::LIMITS;
 use crate::caller::{Caller, Reply, crowd};
+use crate::exchanging::second_process;
 use crate::world::{Options, World, eventually};
 
 const JOB: &str = "/services/async/67.0/job";
@@ -151,5 +153,33 @@ async fn sessions_of_two_seconds_are_replaced_each_time_and_not_taken_for_refuse
             assert_eq!(reply.status, 200, "{reply:?}");
         }
         assert_eq!((world.sim.exchanges(), world.sim.spent_tokens_presented()), (exchanges, 0));
+    }
+}
+
+/// A process that has just started finds a session that others were served with, and that has died since.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_starts_does_not_take_a_new_session_that_has_died_for_one_that_never_lived() {
+    let redis = RedisChild::start();
+    let world = World::on(&redis).await;
+    let acme = world.connect("acme", None).await;
+    let started = [second_process(&world).await, second_process(&world).await];
+    let [first, second] =
+        [&started[0], &started[1]].map(|process| Caller::new(process.proxy_address().unwrap(), world.seen.clone()));
+    world.sim.expire_sessions(&acme.org);
+    assert_eq!((rest(&world.caller()).await.status.as_u16(), world.sim.exchanges()), (200, 1));
+    world.sim.expire_sessions(&acme.org);
+    let reply = rest(&first).await;
+    assert_eq!((reply.status.as_u16(), world.sim.exchanges()), (200, 2), "{reply:?}");
+
+    // One that never lived costs each process that starts one exchange at most.
+    world.sim.restrict_ip(&acme.org, None);
+    is_misconfigured(&rest(&first).await);
+    assert_eq!(world.sim.exchanges(), 3);
+    for caller in [&second, &first] {
+        crowd(100, || caller.get(LIMITS).tenant("acme")).await.iter().for_each(is_misconfigured);
+    }
+    assert!(world.sim.exchanges() <= 4, "{}", world.sim.exchanges());
+    for process in started {
+        assert!(tokio::task::spawn_blocking(|| process.stop()).await.unwrap());
     }
 }
