@@ -18,6 +18,10 @@ const WITNESSES: usize = 3;
 const REMEMBERED: Duration = Duration::from_secs(10 * 60);
 /// First and longest time in which an app's exchanges are held before one is let through to try.
 const HELD: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(30 * 60));
+/// Apps that are kept without looking for those of which nothing was heard for so long that they can be forgotten. Each
+/// time that a tenant brings its app anew, the app is another one.
+const KEPT: usize = 1024;
+const UNHEARD_OF: Duration = Duration::from_secs(2 * 60 * 60);
 /// How long those wait that come while another tries the app.
 const PROBE_TAKES: Duration = Duration::from_secs(1);
 
@@ -78,6 +82,7 @@ struct State {
 struct App {
     witnesses: Vec<(String, Instant)>,
     cause: Cause,
+    blamed: Instant,
     /// Clear while the breaker is closed.
     stop: Backoff,
     probing: bool,
@@ -114,7 +119,10 @@ impl Breaker {
             Outcome::Tokens => drop(state.apps.remove(app)),
             Outcome::Refused(cause) => {
                 let Some(witness) = witness(cause, key) else { return };
-                state.apps.entry(app.to_owned()).or_insert_with(|| App::new(cause)).blame(witness, cause, now);
+                if state.apps.len() >= KEPT {
+                    state.apps.retain(|_, app| now.saturating_duration_since(app.blamed) < UNHEARD_OF);
+                }
+                state.apps.entry(app.to_owned()).or_insert_with(|| App::new(cause, now)).blame(witness, cause, now);
             }
             Outcome::Unclear => {}
         }
@@ -142,12 +150,12 @@ impl Drop for Permit {
 }
 
 impl App {
-    fn new(cause: Cause) -> Self {
-        Self { witnesses: Vec::new(), cause, stop: Backoff::new(HELD.0, HELD.1), probing: false }
+    fn new(cause: Cause, now: Instant) -> Self {
+        Self { witnesses: Vec::new(), cause, blamed: now, stop: Backoff::new(HELD.0, HELD.1), probing: false }
     }
 
     fn blame(&mut self, witness: String, cause: Cause, now: Instant) {
-        self.cause = cause;
+        (self.cause, self.blamed) = (cause, now);
         if !self.stop.is_clear() {
             // Those that were on their way when the breaker opened say nothing new.
             if self.stop.left(now).is_none() {

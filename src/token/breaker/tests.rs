@@ -159,3 +159,14 @@ fn connections_that_have_all_their_exchanges_again_are_forgotten() {
     }
     assert!(breaker.state().caps.connections() <= 2048);
 }
+
+#[test]
+fn apps_that_nobody_hears_of_any_more_are_not_kept() {
+    let (breaker, start) = (open(Instant::now()), Instant::now());
+    for number in 0..10 * KEPT {
+        let now = start + number as u32 * MINUTE;
+        breaker.note(&format!("own {number}"), &key("acme", "a"), Outcome::Refused(Cause::AppSecretWrong), now);
+    }
+    assert!(breaker.state().apps.len() <= KEPT, "{}", breaker.state().apps.len());
+    assert!(!breaker.state().apps.contains_key("default"));
+}
