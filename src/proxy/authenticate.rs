@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode, Version};
+use hyper::body::Body as HttpBody;
 
 use super::body::{Body, OrgBody};
 use super::error::ProxyError;
@@ -124,6 +125,11 @@ async fn inspect(
         call.note_accepted(&proxy.tokens, slot, session, answered);
     }
     body.forget();
+    let is_settled = !rest.is_end_stream() || sanitize::settle_length(&mut head.headers);
+    if !is_settled || head.status.is_informational() {
+        // Lengths that differ, or another protocol that nobody has asked for.
+        return Err(ProxyError::UpstreamUnreachable);
+    }
     sanitize::response(&mut head.headers, call.instance(session).url());
     if sanitize::carries_token(&head.headers, token) {
         return Err(ProxyError::ResponseWithheld);

@@ -6,7 +6,7 @@ mod reserved;
 #[cfg(test)]
 mod tests;
 
-use http::header::{CONNECTION, CONTENT_LOCATION, LOCATION};
+use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_LOCATION, LOCATION, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use memchr::memmem;
 
@@ -28,7 +28,10 @@ pub fn request(headers: &mut HeaderMap) {
 /// Removes from a response's headers what must not reach the caller, and turns a `Location` of the own org into a path.
 pub fn response(headers: &mut HeaderMap, own: &Origin) {
     remove_named_by_connection(headers);
-    remove_all(headers, reserved::ends_with_a_response);
+    if remove_all(headers, reserved::ends_with_a_response) {
+        // The body is read by its chunks, whatever a length beside them says (RFC 9112, section 6.3).
+        headers.remove(CONTENT_LENGTH);
+    }
     for name in [LOCATION, CONTENT_LOCATION] {
         let Some(value) = headers.get_mut(&name) else { continue };
         if let Some(path) = location::within(own, value.as_bytes()) {
@@ -36,6 +39,20 @@ pub fn response(headers: &mut HeaderMap, own: &Origin) {
             *value = HeaderValue::from_bytes(&path).expect("a part of a header value is one");
         }
     }
+}
+
+/// Makes one length of several that are the same, for an answer without a body: of others it is read with that. False if
+/// they differ.
+pub fn settle_length(headers: &mut HeaderMap) -> bool {
+    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+    let Some(first) = lengths.next() else { return true };
+    let mut others = lengths.peekable();
+    if others.peek().is_none() {
+        return true;
+    }
+    let (first, agree) = (first.clone(), others.all(|other| other == first));
+    headers.insert(CONTENT_LENGTH, first);
+    agree
 }
 
 /// Whether a header's value contains the token. Ask after [`response`], which drops the org's cookies.
@@ -72,7 +89,9 @@ fn remove_named_by_connection(headers: &mut HeaderMap) {
 }
 
 /// Removes every header that `ends_here`, in rounds of a few, so that nothing is allocated when there is nothing to do.
-fn remove_all(headers: &mut HeaderMap, ends_here: impl Fn(&str) -> bool) {
+/// Tells whether there was one about the framing.
+fn remove_all(headers: &mut HeaderMap, ends_here: impl Fn(&str) -> bool) -> bool {
+    let mut is_framed = false;
     loop {
         let mut round: [Option<HeaderName>; 8] = [const { None }; 8];
         let mut ending = headers.keys().filter(|name| ends_here(name.as_str()));
@@ -81,10 +100,11 @@ fn remove_all(headers: &mut HeaderMap, ends_here: impl Fn(&str) -> bool) {
         }
         let more = round.iter().all(Option::is_some);
         for name in round.into_iter().flatten() {
+            is_framed |= name == TRANSFER_ENCODING;
             headers.remove(name);
         }
         if !more {
-            return;
+            return is_framed;
         }
     }
 }

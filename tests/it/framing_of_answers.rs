@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use http::{StatusCode, Version};
+use http::{Method, StatusCode, Version};
 use orgpass::connection::ConnectionKey;
 use salesforce_sim::Tokens;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -50,6 +50,9 @@ async fn calls_share_a_connection_to_their_org_however_its_answers_are_framed() 
         "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: x\r\n\r\n1\r\no\r\n1\r\nk\r\n0\r\nx: y\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nok",
         "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
     ] {
         let world = World::start().await;
@@ -76,5 +79,24 @@ async fn an_answer_of_http_1_0_is_one_of_http_1_1_to_the_caller() {
         assert_eq!((reply.status(), reply.version()), (StatusCode::OK, Version::HTTP_11), "{answer}");
         let reply = world.caller().get(LIMITS).tenant("acme").send().await;
         assert_eq!(&*reply.body, b"ok", "{answer}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_makes_no_sense_is_the_orgs_failure_and_never_none_at_all() {
+    const LENGTHS: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n";
+    const SAME: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n";
+    const SWITCH: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: upgrade\r\n\r\n";
+    for (method, answer, status) in [
+        (Method::GET, LENGTHS, 502),
+        (Method::HEAD, LENGTHS, 502),
+        (Method::HEAD, SAME, 200),
+        (Method::GET, SWITCH, 502),
+    ] {
+        let world = World::start().await;
+        connect(&world, answer).await;
+        let reply = world.caller().call(method, LIMITS).tenant("acme").send().await;
+        let error = (status == 502).then_some("upstream_unreachable");
+        assert_eq!((reply.status.as_u16(), reply.error()), (status, error), "{answer}");
     }
 }
