@@ -1,6 +1,7 @@
 //! The token endpoint: apps, exchanges by each grant, introspection and revocation. One call sends one request; what came
 //! of it is told apart into answered, and lost.
 
+mod answer;
 mod api_access;
 mod app;
 mod authorization_code;

@@ -17,7 +17,7 @@ use oauth2::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{App, ExchangeError, TokenResponse};
+use super::{App, ExchangeError, TokenResponse, answer};
 use crate::salesforce::hosts::LoginUrl;
 use crate::salesforce::identity::Identity;
 use crate::salesforce::token_errors::TokenFailure;
@@ -157,11 +157,8 @@ impl<'c> AsyncHttpClient<'c> for Wire {
                 let failure = classify(answer.status.as_u16(), content_type, &answer.body);
                 return Err(WireError(ExchangeError::Answered(failure)));
             }
-            let mut response = http::Response::new(answer.body.to_vec());
-            if let Some(content_type) = answer.content_type {
-                response.headers_mut().insert(http::header::CONTENT_TYPE, content_type);
-            }
-            Ok(response)
+            let body = answer::plain(&answer.body).ok_or(WireError(no_token_response()))?;
+            Ok(http::Response::new(body))
         })
     }
 }

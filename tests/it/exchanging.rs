@@ -492,14 +492,26 @@ async fn a_session_that_turns_out_to_be_of_another_org_is_dropped_from_memory() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_response_that_names_no_instance_is_not_served_and_loses_no_refresh_token() {
+async fn a_token_response_that_names_no_instance_or_is_odd_otherwise_loses_no_refresh_token() {
     let world = World::start().await;
-    let acme = world.connect("acme", None).await;
-    world.sim.expire_sessions(&acme.org);
-    let response = r#"{"access_token":"AT-2","refresh_token":"RT-2","token_type":"Bearer"}"#;
-    world.sim.fault(Fault::on_token_endpoint(Effect::Status(200, response.to_owned())));
-    let reply = call(&world.caller()).await;
-    assert_eq!((reply.status.as_u16(), reply.error()), (403, Some("misconfigured")), "{reply:?}");
-    let row = world.orgpass().engine().store.read(&acme.key).await.unwrap().unwrap();
-    assert_eq!(row.head.fingerprint, Some(Fingerprint::of(&Secret::new("RT-2".to_owned()))));
+    let tokens = |more: &str| format!(r#"{{"access_token":"AT-2","refresh_token":"RT-2"{more}}}"#);
+    for (number, more) in [
+        r#","token_type":"Bearer""#,
+        "",
+        r#","token_type":"Bearer","issued_at":1767225600000,"expires_in":"7200""#,
+        r#","token_type":"Bearer","instance_url":null,"id":null,"scope":["api","refresh_token"]"#,
+        r#","token_type":"Bearer","scope":"api","scope":"api""#,
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let tenant = format!("t{number}");
+        let connected = world.connect(&tenant, None).await;
+        world.sim.expire_sessions(&connected.org);
+        world.sim.fault(Fault::on_token_endpoint(Effect::Status(200, tokens(more))));
+        let reply = world.caller().get(LIMITS).tenant(&tenant).send().await;
+        assert_eq!((reply.status.as_u16(), reply.error()), (403, Some("misconfigured")), "{more} {reply:?}");
+        let row = world.orgpass().engine().store.read(&connected.key).await.unwrap().unwrap();
+        assert_eq!(row.head.fingerprint, Some(Fingerprint::of(&Secret::new("RT-2".to_owned()))), "{more}");
+    }
 }
