@@ -7,10 +7,11 @@ mod starting;
 mod stopping;
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::SocketAddr;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 
 use http_body_util::BodyExt;
+use redis_child::HeldPort;
 use salesforce_sim::{AppOptions, Effect, Fault, OrgOptions, Simulator};
 
 use crate::caller::Caller;
@@ -23,7 +24,8 @@ pub struct Site {
     pub sim: Simulator,
     app: salesforce_sim::App,
     dir: tempfile::TempDir,
-    proxy: std::net::SocketAddr,
+    proxy: SocketAddr,
+    _ports: [HeldPort; 2],
     seen: Seen,
 }
 
@@ -39,7 +41,8 @@ impl Site {
     fn before(sim: Simulator) -> Self {
         let app = sim.create_app(AppOptions::default());
         let dir = tempfile::tempdir().unwrap();
-        let (proxy, ops) = (free_address(), free_address());
+        let ports = [HeldPort::new(), HeldPort::new()];
+        let [proxy, ops] = [&ports[0], &ports[1]].map(HeldPort::address);
         let config = format!(
             "[proxy]\nlisten = \"{proxy}\"\n[ops]\nlisten = \"{ops}\"\n\
              [vault]\nsession_keys_file = \"session.keys\"\ngrant_keys_file = \"grant.keys\"\n\
@@ -48,7 +51,7 @@ impl Site {
             app.client_id,
             sim.url()
         );
-        let site = Self { sim, app, dir, proxy, seen: Seen::default() };
+        let site = Self { sim, app, dir, proxy, _ports: ports, seen: Seen::default() };
         std::fs::write(site.path("orgpass.toml"), config).unwrap();
         std::fs::write(site.path("secret"), &site.app.client_secret).unwrap();
         for ring in ["session.keys", "grant.keys"] {
@@ -170,19 +173,6 @@ fn orgpass(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_orgpass"));
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
-}
-
-/// An address for a process that is yet to start. The port has just had a connection, which the kernel remembers for a
-/// minute: nobody who asks for any port gets this one, and whoever names it does.
-pub fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    let mut caller = TcpStream::connect(address).unwrap();
-    let (accepted, _) = listener.accept().unwrap();
-    // Who closes first is remembered.
-    drop(accepted);
-    assert_eq!(caller.read(&mut [0]).unwrap(), 0);
-    address
 }
 
 pub fn code(output: &Output) -> i32 {
@@ -340,7 +330,8 @@ async fn links_and_events_are_had_beside_a_running_serve_and_without_one() {
     assert_eq!(code(&without), 64);
     assert!(String::from_utf8(without.stderr).unwrap().contains("[hub]"));
     let config = std::fs::read_to_string(site.path("orgpass.toml")).unwrap();
-    std::fs::write(site.path("orgpass.toml"), format!("{config}[hub]\nlisten = \"{}\"\n", free_address())).unwrap();
+    let hub = HeldPort::new();
+    std::fs::write(site.path("orgpass.toml"), format!("{config}[hub]\nlisten = \"{}\"\n", hub.address())).unwrap();
     let instance = acme.instance_url();
     site.done(&["connection", "import", "--tenant", "acme", "--instance-url", &instance], &authorization);
     for running in [false, true] {

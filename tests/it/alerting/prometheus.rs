@@ -7,9 +7,9 @@ use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use redis_child::HeldPort;
 use serde_json::Value;
 
-use crate::binary::free_address;
 use crate::caller::Caller;
 use crate::chaos::say;
 use crate::world::Seen;
@@ -23,6 +23,7 @@ const POLL: Duration = Duration::from_millis(100);
 pub struct Prometheus {
     child: Child,
     api: Caller,
+    _port: HeldPort,
     _folder: tempfile::TempDir,
 }
 
@@ -33,7 +34,8 @@ impl Prometheus {
         let path = |name: &str| folder.path().join(name);
         std::fs::write(path("rules.yaml"), in_seconds(&std::fs::read_to_string(RULES).unwrap())).unwrap();
         std::fs::write(path("prometheus.yaml"), config(jobs)).unwrap();
-        let address = free_address();
+        let port = HeldPort::new();
+        let address = port.address();
         let log = File::create(path("log")).unwrap();
         let child = Command::new("prometheus")
             .arg(format!("--config.file={}", path("prometheus.yaml").display()))
@@ -44,7 +46,7 @@ impl Prometheus {
             .stderr(log)
             .spawn()
             .expect("scripts/deploy-checks --install installs Prometheus");
-        let prometheus = Self { child, api: Caller::new(address, Seen::default()), _folder: folder };
+        let prometheus = Self { child, api: Caller::new(address, Seen::default()), _port: port, _folder: folder };
         prometheus.until("it listens", async || tokio::net::TcpStream::connect(address).await.ok()).await;
         prometheus.until("it is ready", async || prometheus.is_ready().await.then_some(())).await;
         prometheus

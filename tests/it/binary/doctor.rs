@@ -8,12 +8,12 @@ use orgpass::config::Config;
 use orgpass::connection::ConnectionKey;
 use orgpass::store::{NewRecord, PutWhen};
 use orgpass::token::GrantSecret;
-use redis_child::RedisChild;
+use redis_child::{HeldPort, RedisChild};
 use salesforce_sim::{ApiFamily, Effect, Fault, OrgOptions, Simulator};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::{LIMITS, Site, code, free_address};
+use super::{LIMITS, Site, code};
 
 const SETUP: [&str; 2] = ["doctor", "--json"];
 const ACME: [&str; 4] = ["doctor", "--tenant", "acme", "--json"];
@@ -180,8 +180,9 @@ async fn scopes_that_were_asked_for_and_not_granted_are_a_warning() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_is_down_is_named_and_the_rest_is_looked_at_all_the_same() {
     let (site, _) = with_acme().await;
-    let nobody = free_address();
-    reconfigure(&site, "[vault]", &format!("[store]\nurl = \"redis://{nobody}\"\ntimeout = \"1s\"\n[vault]"));
+    let nobody = HeldPort::new();
+    let address = nobody.address();
+    reconfigure(&site, "[vault]", &format!("[store]\nurl = \"redis://{address}\"\ntimeout = \"1s\"\n[vault]"));
     let findings = Findings::ill(&site, &ACME);
     findings.name("fail", "store", "is it running");
     findings.are("pass", &["dns", "clock", "apps.default"]);
@@ -197,7 +198,8 @@ async fn a_name_that_does_not_resolve_is_told_from_a_host_that_does_not_answer()
     let nameless = Findings::ill(&site, &SETUP);
     nameless.name("fail", "dns", "resolver");
     nameless.are("skip", &["tls"]);
-    reconfigure(&site, "https://nowhere.invalid", &format!("https://{}", free_address()));
+    let nobody = HeldPort::new();
+    reconfigure(&site, "https://nowhere.invalid", &format!("https://{}", nobody.address()));
     let silent = Findings::ill(&site, &SETUP);
     silent.are("pass", &["dns"]);
     silent.name("fail", "tls", "firewall");

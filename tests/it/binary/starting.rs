@@ -1,8 +1,11 @@
 //! A `serve` that starts, and one that cannot: which key is at fault, and what to do.
 
-use std::path::Path;
+use std::net::TcpListener;
 
 use super::*;
+
+/// Where one listens that nobody calls.
+const ANYWHERE: &str = "127.0.0.1:0";
 
 #[test]
 fn a_second_serve_on_one_file_is_told_so() {
@@ -10,18 +13,13 @@ fn a_second_serve_on_one_file_is_told_so() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let _serve = runtime.block_on(site.serve());
     let other = std::fs::read_to_string(site.path("orgpass.toml")).unwrap();
-    let other =
-        other.replace(&site.proxy.to_string(), &free_address().to_string()).replace("[ops]\nlisten", "[ops]\n#");
-    write_config(&site.path("other.toml"), &other);
+    let other = other.replace(&site.proxy.to_string(), ANYWHERE);
+    let other = other.replace("[ops]\nlisten", &format!("[ops]\nlisten = \"{ANYWHERE}\"\n#"));
+    std::fs::write(site.path("other.toml"), other).unwrap();
     let output = site.command(&["serve", "--config", "other.toml"]).output().unwrap();
     let errors = String::from_utf8(output.stderr.clone()).unwrap();
     assert_eq!(code(&output), 69, "{errors}");
     assert!(errors.contains("in use"), "{errors}");
-}
-
-fn write_config(path: &Path, text: &str) {
-    let ops = free_address();
-    std::fs::write(path, text.replace("[ops]\n#", &format!("[ops]\nlisten = \"{ops}\"\n#"))).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -43,7 +41,7 @@ fn what_keeps_serve_from_starting_is_said_with_its_key_and_the_remedy() {
         ("taken.toml", config.clone(), 1, "proxy.listen: cannot listen on", "stop what listens there"),
         (
             "nowhere.toml",
-            config.replace(&site.proxy.to_string(), &free_address().to_string())
+            config.replace(&site.proxy.to_string(), ANYWHERE)
                 + "[store]\nurl = \"file:missing/orgpass.redb\"\n[control]\nlisten = \"unix:control.sock\"\n",
             1,
             "store.url: the store refuses: cannot open",

@@ -1,10 +1,9 @@
 //! What every client is put through.
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use redis_child::HeldPort;
 use serde_json::{Value, json};
-use socket2::{Domain, Socket, Type};
 
 use super::Client;
 use super::scene::{Scene, Stage, local_token, unknown_token};
@@ -133,7 +132,8 @@ pub async fn an_outage_of_the_store_is_overcome(client: Client) {
 /// event is lost.
 pub async fn a_subscription_survives(client: Client) {
     let port = HeldPort::new();
-    let mut stage = Stage::set(client, Options { config: port.settings(), ..Options::default() }).await;
+    let config = format!("listen = \"{}\"\n", port.address());
+    let mut stage = Stage::set(client, Options { config, ..Options::default() }).await;
     let acme = stage.world.connect("acme", None).await;
     let orgs = json!({"acme": acme.org.org_id()});
     let mut restarts = 0;
@@ -144,24 +144,6 @@ pub async fn a_subscription_survives(client: Client) {
     };
     stage.plays_asking("survives", &[("acme", local_token(&acme))], orgs, does).await;
     assert_eq!((restarts, stage.world.sim.exchanges(), stage.world.sim.spent_tokens_presented()), (1, 10, 0));
-}
-
-/// A port that nobody else gets while no Orgpass listens on it.
-struct HeldPort(Socket);
-
-impl HeldPort {
-    fn new() -> Self {
-        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-        socket.set_reuse_port(true).unwrap();
-        socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
-        Self(socket)
-    }
-
-    /// A process of several workers lets others have its port too.
-    fn settings(&self) -> String {
-        let address = self.0.local_addr().unwrap().as_socket().unwrap();
-        format!("listen = \"{address}\"\nworkers = 2\n")
-    }
 }
 
 fn with_redis() -> Options {

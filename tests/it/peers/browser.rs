@@ -2,11 +2,11 @@
 //! `tests/peers/browser/`; every page is photographed, and judged by an accessibility checker.
 
 use std::io::Write;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::Stdio;
 
 use orgpass::connection::ConnectionKey;
+use redis_child::HeldPort;
 use salesforce_sim::{AppOptions, Org, OrgKind, OrgOptions, User};
 use serde_json::{Value, json};
 
@@ -28,18 +28,25 @@ struct Theatre {
     /// The app of somebody else, which has a page with the button.
     app: String,
     _tokens: tempfile::NamedTempFile,
+    /// Of the hub, the app and the ingress.
+    _ports: [HeldPort; 3],
 }
 
 impl Theatre {
     async fn open() -> Self {
-        Self::behind(None).await
+        Self::with(false).await
     }
 
-    /// With a hub that browsers reach at another address.
-    async fn behind(public_url: Option<String>) -> Self {
-        let (hub, app) = (free_port(), free_port());
-        let (hub, app) = (format!("http://127.0.0.1:{hub}"), format!("http://127.0.0.1:{app}"));
-        let public_url = public_url.unwrap_or_else(|| hub.clone());
+    /// With a hub that browsers reach at an ingress only, by TLS.
+    async fn behind_ingress() -> Self {
+        Self::with(true).await
+    }
+
+    async fn with(ingress: bool) -> Self {
+        let ports = [HeldPort::new(), HeldPort::new(), HeldPort::new()];
+        let [hub, app, entrance] = [&ports[0], &ports[1], &ports[2]].map(HeldPort::address);
+        let (hub, app) = (format!("http://{hub}"), format!("http://{app}"));
+        let public_url = if ingress { format!("https://localhost:{}", entrance.port()) } else { hub.clone() };
         let tokens = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(tokens.path(), format!("browser {TOKEN}\n")).unwrap();
         let config = format!(
@@ -63,7 +70,7 @@ impl Theatre {
         let production = person("acme", OrgKind::Production);
         let sandbox = person("acme--uat", OrgKind::Sandbox);
         let own_address = person("globex", OrgKind::Production);
-        Self { production, sandbox, own_address, hub, public_url, app, world, _tokens: tokens }
+        Self { production, sandbox, own_address, hub, public_url, app, world, _tokens: tokens, _ports: ports }
     }
 
     /// Plays one of `tests/peers/browser/`.
@@ -120,12 +127,6 @@ fn key(tenant: &str) -> ConnectionKey {
     ConnectionKey::parse(tenant, None).unwrap()
 }
 
-/// A port that was free a moment ago.
-fn free_port() -> u16 {
-    let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
-    listener.local_addr().unwrap().port()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn people_connect_production_sandbox_and_an_org_at_its_own_address() {
     let theatre = Theatre::open().await;
@@ -177,7 +178,7 @@ async fn the_status_page_finds_checks_and_reconnects() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn behind_tls_the_cookies_are_ones_that_nobody_else_can_set() {
-    let theatre = Theatre::behind(Some(format!("https://localhost:{}", free_port()))).await;
+    let theatre = Theatre::behind_ingress().await;
     theatre.play("ingress").await;
     theatre.serves("ingress", &theatre.production.0).await;
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::certificate::Certificate;
-use crate::{Options, RedisChild, free_port, until};
+use crate::{HeldPort, Options, RedisChild, until};
 
 /// Masters, over which the slots are spread.
 const MASTERS: usize = 3;
@@ -150,8 +150,5 @@ fn node(options: &Options, certificate: Option<Arc<Certificate>>) -> RedisChild 
         // Without it nodes tell even TLS clients of each other's plain ports.
         options.config.push("tls-cluster yes".to_owned());
     }
-    RedisChild::start_at(&options, certificate, &[], |_| {
-        let bus = free_port();
-        (Some(bus), vec![format!("cluster-port {bus}")])
-    })
+    RedisChild::start_at(options, certificate, &[], Some(HeldPort::new()))
 }

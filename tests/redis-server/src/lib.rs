@@ -4,24 +4,23 @@
 
 mod certificate;
 mod cluster;
+mod port;
 mod process;
 mod sentinel;
 
 use std::io::{Read, Seek};
-use std::net::TcpListener;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use certificate::Certificate;
 pub use cluster::RedisCluster;
+pub use port::HeldPort;
 use process::Process;
 pub use sentinel::SentinelGroup;
 
 /// Far more than a start takes on a busy machine.
-const START_LIMIT: Duration = Duration::from_secs(30);
-/// A port that was free may be taken before the server has it.
-const START_TRIES: usize = 10;
+const START_LIMIT: Duration = Duration::from_secs(60);
 
 /// The user of the test itself.
 const ADMIN: &str = "redis-child";
@@ -50,8 +49,8 @@ pub struct RedisChild {
 #[derive(Debug)]
 struct Launch {
     options: Options,
-    port: u16,
-    bus_port: Option<u16>,
+    port: HeldPort,
+    bus_port: Option<HeldPort>,
     arguments: Vec<&'static str>,
 }
 
@@ -64,31 +63,24 @@ impl RedisChild {
     /// Starts a server as `options` say.
     pub fn start_with(options: Options) -> Self {
         let certificate = options.tls.then(|| Arc::new(Certificate::new()));
-        Self::start_at(&options, certificate, &[], |_| (None, Vec::new()))
+        Self::start_at(options, certificate, &[], None)
     }
 
-    /// Starts a server on free ports; `more` gives the port of its bus, and lines of configuration that name ports.
+    /// Starts a server on a port of its own, and one of a Cluster on that of its bus.
     fn start_at(
-        options: &Options,
+        options: Options,
         certificate: Option<Arc<Certificate>>,
         arguments: &[&'static str],
-        more: impl Fn(u16) -> (Option<u16>, Vec<String>),
+        bus_port: Option<HeldPort>,
     ) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         if let Some(certificate) = &certificate {
             certificate.write(folder.path());
         }
-        for _ in 0..START_TRIES {
-            let port = free_port();
-            let (bus_port, config) = more(port);
-            let mut options = options.clone();
-            options.config.extend(config);
-            let launch = Launch { options, port, bus_port, arguments: arguments.to_vec() };
-            if let Some(process) = launch.start(folder.path()) {
-                return Self { launch, process: Some(process), folder, certificate };
-            }
-        }
-        panic!("redis-server does not start: {}", log(folder.path()));
+        let launch = Launch { options, port: HeldPort::new(), bus_port, arguments: arguments.to_vec() };
+        let process = launch.start(folder.path());
+        assert!(process.is_some(), "redis-server does not start: {}", log(folder.path()));
+        Self { launch, process, folder, certificate }
     }
 
     /// The URL without user and password.
@@ -103,11 +95,11 @@ impl RedisChild {
 
     /// The port that it listens on.
     pub fn port(&self) -> u16 {
-        self.launch.port
+        self.launch.port.number()
     }
 
     fn bus_port(&self) -> u16 {
-        self.launch.bus_port.expect("it is a node of a Cluster")
+        self.launch.bus_port.as_ref().expect("it is a node of a Cluster").number()
     }
 
     /// The root of its certificate, in PEM, if it serves TLS.
@@ -194,7 +186,8 @@ impl Launch {
 
     fn config(&self, folder: &Path) -> Vec<String> {
         let path = |name: &str| folder.join(name).display().to_string();
-        let (plain, tls) = if self.options.tls { (0, self.port) } else { (self.port, 0) };
+        let port = self.port.number();
+        let (plain, tls) = if self.options.tls { (0, port) } else { (port, 0) };
         let mut config = vec![
             "bind 127.0.0.1".to_owned(),
             format!("port {plain}"),
@@ -216,14 +209,10 @@ impl Launch {
             let wanted = if self.options.client_certificates { "yes" } else { "no" };
             config.push(format!("tls-auth-clients {wanted}"));
         }
+        config.extend(self.bus_port.iter().map(|bus| format!("cluster-port {}", bus.number())));
         config.extend(self.options.config.iter().cloned());
         config
     }
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port is free");
-    listener.local_addr().expect("a listener has an address").port()
 }
 
 /// Asks until the answer is yes; for what comes with time.

@@ -38,8 +38,7 @@ impl SentinelGroup {
             config.push(format!("sentinel sentinel-pass {password}"));
         }
         let options = Options { config, ..Options::default() };
-        let sentinels =
-            (0..SENTINELS).map(|_| RedisChild::start_at(&options, None, &["--sentinel"], |_| (None, Vec::new())));
+        let sentinels = (0..SENTINELS).map(|_| RedisChild::start_at(options.clone(), None, &["--sentinel"], None));
         let group = Self { servers, sentinels: sentinels.collect() };
         for replica in &group.servers[1..] {
             until("a replica follows", || replica.info("replication").contains("master_link_status:up"));
