@@ -145,5 +145,5 @@ async fn a_client_that_takes_no_reply_does_not_keep_the_process_from_stopping() 
         .is_ok_and(|sent| sent.is_ok())
     {}
     served.stop.ask();
-    tokio::time::timeout(Duration::from_secs(20), served.done).await.expect("it stops").unwrap();
+    tokio::time::timeout(Duration::from_secs(60), served.done).await.expect("it stops").unwrap();
 }

@@ -208,7 +208,7 @@ pub(super) async fn changes_are_announced(place: &Place) {
     while heard(&mut changes).await {}
     // From here on nothing may be missed.
     let wait = async |changes: &mut broadcast::Receiver<ConnectionKey>| {
-        let next = tokio::time::timeout(Duration::from_secs(10), changes.recv());
+        let next = tokio::time::timeout(Duration::from_secs(60), changes.recv());
         assert_eq!(next.await.expect("announced").unwrap(), acme());
     };
     store.commit(&acme(), &rotation(generation, "rt-1", "rt-2")).await.unwrap();

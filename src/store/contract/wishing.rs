@@ -80,8 +80,9 @@ pub(super) async fn one_hub_leads_for_as_long_as_it_attends(place: &Place) {
     store.step_down(&second).await.unwrap();
     assert!(!store.attend(&second, long).await.unwrap(), "it had no lead to give up");
     store.step_down(&first).await.unwrap();
-    assert!(store.attend(&second, short).await.unwrap());
+    assert!(store.attend(&second, long).await.unwrap());
     assert!(store.has_hub().await.unwrap());
+    assert!(store.attend(&second, short).await.unwrap());
     eventually("the lead ends with the life of the leader", async || store.attend(&third, short).await.unwrap()).await;
     eventually("no hub lives", async || !store.has_hub().await.unwrap()).await;
     let leaders = race(50, |_| {

@@ -46,7 +46,7 @@ async fn is_soon_found_unusable(instance: &Arc<Instance>) {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(5), found).await.expect("the connection is not ready any more");
+    tokio::time::timeout(Duration::from_secs(30), found).await.expect("the connection is not ready any more");
     assert!(instance.take_idle(0).is_none());
 }
 
@@ -85,9 +85,9 @@ async fn a_connection_that_ends_before_it_is_used_gives_the_request_back_at_once
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(5), ended).await.expect("the connection is not ready any more");
+    tokio::time::timeout(Duration::from_secs(30), ended).await.expect("the connection is not ready any more");
     let sent = connection.send(Request::new(RequestBody::Empty));
-    let sent = tokio::time::timeout(Duration::from_secs(5), sent).await.expect("an answer at once");
+    let sent = tokio::time::timeout(Duration::from_secs(30), sent).await.expect("an answer at once");
     assert!(matches!(sent, Err(SendError::Unsent(_))));
 }
 
@@ -100,7 +100,7 @@ async fn bytes_that_came_unasked_and_unnoticed_are_never_taken_for_an_answer() {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(5), stirred).await.expect("the bytes arrive");
+    tokio::time::timeout(Duration::from_secs(30), stirred).await.expect("the bytes arrive");
     // As if they had come while the answer before them was being read.
     instance.idle(0)[0].link.driver.rest();
     let connection = instance.take_idle(0).unwrap();

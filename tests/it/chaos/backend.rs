@@ -1,7 +1,6 @@
 //! The Redis that a fleet shares, and what can be done to it.
 
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use redis_child::{Options, RedisChild, RedisCluster, SentinelGroup};
@@ -165,24 +164,6 @@ impl Backend {
     }
 }
 
-/// Stops a server in the middle of whatever it does, as on a machine that hangs, until this is dropped. Blocks.
-pub struct Paused(String);
-
-impl Paused {
-    pub fn new(server: &RedisChild) -> Self {
-        let info = server.info("server");
-        let pid = info.lines().find_map(|line| line.strip_prefix("process_id:")).unwrap().trim().to_owned();
-        signal("-STOP", &pid);
-        Self(pid)
-    }
-}
-
-impl Drop for Paused {
-    fn drop(&mut self) {
-        signal("-CONT", &self.0);
-    }
-}
-
 fn leads(server: &RedisChild) -> bool {
     replication(server).contains("role:master")
 }
@@ -206,8 +187,4 @@ fn options() -> Options {
     let own = ["user default off ~* &* +@all", "appendonly yes"].map(str::to_owned);
     let config = users.into_iter().chain(own).collect();
     Options { config, ..Options::default() }
-}
-
-fn signal(name: &str, pid: &str) {
-    assert!(Command::new("kill").args([name, pid]).status().unwrap().success());
 }

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::backend::{Kind, Paused};
+use redis_child::Paused;
+
+use super::backend::Kind;
 use super::fleet::{Fleet, Shape, Size};
 use super::load::{self, Load, Pace};
 use super::{LARGE, SMALL, say, tell_of_exchanges};
@@ -81,7 +83,7 @@ impl Gone {
         let go = move || {
             let mut held = backend.lock().unwrap();
             match away {
-                Away::Hanging => Self::Paused(Some(Paused::new(held.single()))),
+                Away::Hanging => Self::Paused(Some(held.single().pause())),
                 Away::Dead => {
                     held.single().kill();
                     drop(held);

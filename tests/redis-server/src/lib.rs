@@ -4,6 +4,7 @@
 
 mod certificate;
 mod cluster;
+mod paused;
 mod port;
 mod process;
 mod sentinel;
@@ -15,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use certificate::Certificate;
 pub use cluster::RedisCluster;
+pub use paused::Paused;
 pub use port::HeldPort;
 use process::Process;
 pub use sentinel::SentinelGroup;
@@ -140,6 +142,11 @@ impl RedisChild {
     pub fn flush(&self) {
         redis::cmd("SCRIPT").arg("FLUSH").exec(&mut self.raw()).expect("the server does as it is told");
         redis::cmd("FLUSHALL").exec(&mut self.raw()).expect("the server does as it is told");
+    }
+
+    /// Makes the server hang for as long as what is given back lives.
+    pub fn pause(&self) -> Paused {
+        Paused::new(self)
     }
 
     /// Kills the server; what was not written to its disk is lost.

@@ -51,9 +51,9 @@ async fn clients_of_one_jar_share_its_cookies() {
 async fn a_client_that_does_not_poll_for_40_seconds_is_forgotten() {
     let world = World::new(AppOptions::default()).await;
     let mut client = Bayeux::connected(&world).await;
-    world.sim.advance(Duration::from_secs(35));
+    world.sim.advance(Duration::from_secs(20));
     assert_eq!(client.subscribe("/event/Order__e", -1).await["successful"], true);
-    world.sim.advance(Duration::from_secs(6));
+    world.sim.advance(Duration::from_secs(21));
     assert_eq!(client.connect().await[0]["error"], "403::Unknown client");
 
     let client = Bayeux::connected(&world).await;
