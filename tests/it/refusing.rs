@@ -72,8 +72,9 @@ async fn after_each_cool_down_one_exchange_is_tried_and_the_next_cool_down_is_tw
     let acme = world.connect("acme", None).await;
     world.sim.restrict_ip(&acme.org, None);
     let caller = world.caller();
-    is_misconfigured(&rest(&caller).await);
+    // Before the first cool-down begins, or it would seem too short on a machine that is slow to answer.
     let began = Instant::now();
+    is_misconfigured(&rest(&caller).await);
     assert_eq!(world.sim.exchanges(), 1);
     for (exchanges, at_least) in [(2, COOLDOWN), (3, 3 * COOLDOWN)] {
         let tried = async || {
@@ -82,8 +83,7 @@ async fn after_each_cool_down_one_exchange_is_tried_and_the_next_cool_down_is_tw
         };
         eventually("another exchange", tried).await;
         assert_eq!(world.sim.exchanges(), exchanges);
-        // A little less: the cool-down began before the answer that told us of it was here.
-        assert!(began.elapsed() >= at_least - COOLDOWN / 5, "{exchanges} exchanges after {:?}", began.elapsed());
+        assert!(began.elapsed() >= at_least, "{exchanges} exchanges after {:?}", began.elapsed());
     }
     world.sim.lift_ip_restriction(&acme.org);
     assert_eq!(rest(&caller).await.status, 200);
@@ -140,8 +140,9 @@ async fn when_the_last_family_is_refused_too_the_connection_is_misconfigured() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sessions_of_two_seconds_are_replaced_each_time_and_not_taken_for_refused() {
-    const LIFE: Duration = Duration::from_secs(2);
+async fn sessions_that_end_as_soon_as_they_were_used_are_replaced_each_time_and_not_taken_for_refused() {
+    // By Salesforce's clock; by that of Orgpass they were earned a moment ago.
+    const LIFE: Duration = Duration::from_secs(60);
     let app = AppOptions { session_timeout: LIFE, ..AppOptions::default() };
     let world = World::with(Options { app, ..Options::default() }).await;
     world.connect("acme", None).await;
