@@ -7,13 +7,14 @@ mod missing;
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use orgpass::connection::ConnectionKey;
 use orgpass::store::{Head, Put, PutWhen, Record};
 use orgpass::token::{GrantSecret, SessionSecret};
 use orgpass::vault::{KeyId, KeyRing, Purpose, Vault, new_key_line};
-use salesforce_sim::{Org, Tokens};
+use salesforce_sim::{Org, Simulator, Tokens};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::world::{Options, Redis, World, eventually};
@@ -111,18 +112,21 @@ impl Load {
     async fn start(world: &World, [call_every, expire_every]: [Duration; 2]) -> Self {
         let (running, calls) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicU64::new(0)));
         let mut callers = JoinSet::new();
-        let mut orgs: Vec<Org> = Vec::new();
+        let mut orgs = Vec::new();
         for number in 0..BUSY {
             let tenant = format!("busy{number}");
-            orgs.push(world.connect(&tenant, None).await.org);
+            let (sent, served) = watch::channel(Instant::now());
+            orgs.push((world.connect(&tenant, None).await.org, served));
             let (caller, running, calls) = (world.caller(), Arc::clone(&running), Arc::clone(&calls));
             callers.spawn(async move {
                 let mut failed = Vec::new();
                 while running.load(Ordering::Relaxed) {
+                    let now = Instant::now();
                     let reply = caller.get(LIMITS).tenant(&tenant).send().await;
                     if reply.status != 200 {
                         failed.push(format!("{tenant}: {} {}", reply.status, reply.text()));
                     }
+                    sent.send_replace(now);
                     calls.fetch_add(1, Ordering::Relaxed);
                     tokio::time::sleep(call_every).await;
                 }
@@ -131,12 +135,14 @@ impl Load {
         }
         let (sim, still) = (world.sim.clone(), Arc::clone(&running));
         callers.spawn(async move {
-            for org in orgs.iter().cycle() {
+            for (org, served) in orgs.iter().cycle() {
                 if !still.load(Ordering::Relaxed) {
                     break;
                 }
-                sim.expire_sessions(org);
-                // Each ends every few seconds: one that ends within a second of its being stored would be refused fresh.
+                // One that ends before it has served a call would be taken for one that the org refuses.
+                if is_in_use(&sim, org, *served.borrow()) {
+                    sim.expire_sessions(org);
+                }
                 tokio::time::sleep(expire_every).await;
             }
             Vec::new()
@@ -151,6 +157,11 @@ impl Load {
         assert_eq!(failed.len(), 0, "{:?}", &failed[..failed.len().min(3)]);
         assert!(self.calls.load(Ordering::Relaxed) > 100, "there was a load");
     }
+}
+
+/// Whether the newest session has served a call, given when the last call that was answered had been sent.
+fn is_in_use(sim: &Simulator, org: &Org, served: Instant) -> bool {
+    sim.exchange_log().iter().rev().find(|one| one.org_id == org.org_id()).is_none_or(|newest| newest.at < served)
 }
 
 /// Adds a new key last to both files, waits until the process has it, then moves it first, and waits again. Gives the

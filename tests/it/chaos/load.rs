@@ -24,6 +24,8 @@ use crate::authenticating::LIMITS;
 const PATIENCE: Duration = Duration::from_secs(40);
 /// How long a caller looks for a sidecar that runs.
 const NONE_RUNS: Duration = Duration::from_secs(60);
+/// Far more than a load takes that is waited for.
+const LONGEST: Duration = Duration::from_secs(600);
 /// Failures that are told in full.
 const TOLD: usize = 20;
 
@@ -93,6 +95,16 @@ impl Load {
     /// How long it has been going on.
     pub fn elapsed(&self) -> Duration {
         self.shared.began.elapsed()
+    }
+
+    /// Waits until so many calls have begun, which takes longer than their pace says where the machine is busy.
+    pub async fn until_begun(&self, calls: u64) {
+        // Whoever waits for the time of its call has its number already.
+        let ahead = self.callers.len() as u64;
+        while self.shared.next.load(Ordering::Relaxed) < calls + ahead {
+            assert!(self.elapsed() < LONGEST, "{calls} calls take too long");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     /// When the last good call so far was sent.

@@ -6,19 +6,24 @@ use salesforce_sim::Exchanged;
 
 use super::backend::Kind;
 use super::fleet::{Fleet, Shape, Size};
-use super::load::{Load, Pace, Tally};
-use super::{LARGE, SESSION, SMALL, say, tell_of_exchanges};
+use super::load::{Load, Pace};
+use super::{LARGE, SMALL, say, tell_of_exchanges};
+
+/// How long a session lives. Of one that is over before it was used nobody can tell whether the org refuses it, and no
+/// call may fail here: so long that a busy machine has used it by then.
+const SESSION: Duration = Duration::from_secs(4);
 
 /// Every session dies again and again under the load, and nobody is answered anything but 200.
 async fn share(shape: Shape, (size, pace): (Size, Pace), length: Duration) {
     let fleet = Fleet::start(shape, size, Kind::Single, Some(SESSION)).await;
     let load = Load::start(&fleet, pace, 0);
-    tokio::time::sleep(length).await;
+    let calls = f64::from(pace.per_second) * length.as_secs_f64();
+    load.until_begun(calls as u64).await;
     let tally = load.end().await;
     say(&format!("{shape:?}: {}", tally.summary()));
     tell_of_exchanges(&fleet).await;
     tally.assert_flawless();
-    assert_held(&tally, pace, length);
+    assert!(tally.good.len() as f64 >= calls, "{} of {calls} calls were made", tally.good.len());
     let sim = &fleet.sim;
     assert_eq!((sim.spent_tokens_presented(), sim.simultaneous_uses()), (0, 0));
     let log = sim.exchange_log();
@@ -29,20 +34,14 @@ async fn share(shape: Shape, (size, pace): (Size, Pace), length: Duration) {
     assert!(log.len() as f64 > least, "{} exchanges: the sessions did die", log.len());
 }
 
-/// The load was what it should be: a slow machine must not pass as a calm one.
-fn assert_held(tally: &Tally, pace: Pace, length: Duration) {
-    let wanted = f64::from(pace.per_second) * length.as_secs_f64();
-    assert!(tally.good.len() as f64 > wanted * 0.8, "{} of {wanted} calls were made", tally.good.len());
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn sidecars_share_connections_without_a_failed_call() {
-    share(Shape::Sidecars, SMALL, Duration::from_secs(8)).await;
+    share(Shape::Sidecars, SMALL, Duration::from_secs(14)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sidecars_that_ask_two_hubs_share_connections_without_a_failed_call() {
-    share(Shape::Hubs, SMALL, Duration::from_secs(8)).await;
+    share(Shape::Hubs, SMALL, Duration::from_secs(14)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
