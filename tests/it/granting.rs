@@ -2,6 +2,7 @@
 //! credentials.
 
 use std::fs;
+use std::ops::RangeInclusive;
 
 use orgpass::connection::{Cause, ConnectionKey, Status};
 use orgpass::management::{ImportDocument, Imported, Refusal, SessionFound};
@@ -116,14 +117,18 @@ async fn a_thousand_calls_share_one_exchange() {
     }
 }
 
+/// That a file of the app has changed is noticed in its own time, and then Salesforce is asked once more.
+const AFTER_A_CHANGE: RangeInclusive<u64> = 1..=2;
+
 /// The call is refused for this cause, and asking again at once costs no second exchange.
-async fn is_misconfigured(world: &World, connected: &Connected, cause: &str, asks: u64) {
+async fn is_misconfigured(world: &World, connected: &Connected, cause: &str, asks: RangeInclusive<u64>) {
     let before = world.sim.exchanges();
     for _ in 0..20 {
         let reply = call(world, connected).await;
         assert_eq!((reply.status.as_u16(), reply.error()), (403, Some("misconfigured")), "{cause}: {reply:?}");
     }
-    assert_eq!(world.sim.exchanges() - before, asks, "{cause}");
+    let asked = world.sim.exchanges() - before;
+    assert!(asks.contains(&asked), "{cause}: {asked} exchanges");
     let (status, found) = world.stored_status(&connected.key).await;
     assert_eq!((status, found.map(Cause::as_str)), (Status::Misconfigured, Some(cause)));
 }
@@ -140,12 +145,12 @@ async fn a_user_who_may_not_is_an_admins_affair() {
     let world = world().await;
     for (grant, cause) in [(Grant::JwtBearer, "app_not_approved"), (Grant::ClientCredentials, "request_refused")] {
         let acme = grant.connect_unapproved(&world, grant.word()).await;
-        is_misconfigured(&world, &acme, cause, 1).await;
+        is_misconfigured(&world, &acme, cause, 1..=1).await;
         world.sim.pre_approve(&world.sim_app, &acme.user);
         world.sim.run_as(&world.sim_app, &acme.user);
         is_mended(&world, &acme).await;
         world.sim.deactivate(&acme.user);
-        is_misconfigured(&world, &acme, "user_inactive", 1).await;
+        is_misconfigured(&world, &acme, "user_inactive", 1..=1).await;
     }
 }
 
@@ -156,9 +161,9 @@ async fn a_wrong_private_key_is_told_from_one_that_is_none_and_read_anew_when_it
     let other = Grant::JwtBearer.connect(&world, "other").await;
     let file = world.dir.path().join("app.pem");
     fs::write(&file, AppKey::other().private_key).unwrap();
-    is_misconfigured(&world, &acme, "assertion_refused", 1).await;
+    is_misconfigured(&world, &acme, "assertion_refused", AFTER_A_CHANGE).await;
     fs::write(&file, "no key").unwrap();
-    is_misconfigured(&world, &other, "app_key_wrong", 0).await;
+    is_misconfigured(&world, &other, "app_key_wrong", 0..=0).await;
     fs::write(&file, AppKey::first().private_key).unwrap();
     is_mended(&world, &acme).await;
     is_mended(&world, &other).await;
@@ -170,7 +175,7 @@ async fn a_wrong_secret_is_the_app_owners_affair() {
     let acme = Grant::ClientCredentials.connect(&world, "acme").await;
     let file = world.dir.path().join("client-secret");
     fs::write(&file, "wrong").unwrap();
-    is_misconfigured(&world, &acme, "app_secret_wrong", 1).await;
+    is_misconfigured(&world, &acme, "app_secret_wrong", AFTER_A_CHANGE).await;
     let refused = world.orgpass().engine().management.check(&acme.key).await;
     assert_eq!(refused, Err(Refusal::Refused(Cause::AppSecretWrong)));
     fs::write(&file, &world.sim_app.client_secret).unwrap();
