@@ -30,7 +30,7 @@ class World:
 
     def call(self, name, body):
         request = urllib.request.Request(self.control + name, json.dumps(body).encode(), method="POST")
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return json.load(answer)
 
 
