@@ -25,8 +25,8 @@ use tokio_rustls::client::TlsStream;
 use crate::world::{World, eventually};
 
 const LIMITS: &str = "/services/data/v67.0/limits";
-/// Far more than anything takes here, but less than a caller's library waits.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Far more than anything takes here.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A folder with what `orgpass ca new` makes.
 pub struct Authority(tempfile::TempDir);

@@ -275,7 +275,8 @@ async fn a_token_that_only_one_api_refuses_is_not_called_useless_by_the_hub() {
     world.sim.restrict_ip(&acme.org, Some(salesforce_sim::ApiFamily::Rest));
     let reply = sidecar.call("acme").await;
     assert_eq!((reply.status.as_u16(), reply.error()), (403, Some("misconfigured")), "{reply:?}");
-    eventually("the hub has looked", async || world.metric("orgpass_wishes_total{result=\"done\"}").await == 2.0).await;
+    // One for the session, one to see for itself; where the hub takes its time, a wish is made again.
+    eventually("the hub has looked", async || world.metric("orgpass_wishes_total{result=\"done\"}").await >= 2.0).await;
     assert_eq!(world.stored_status(&acme.key).await, (Status::Active, None));
     sidecar.stop().await;
 }

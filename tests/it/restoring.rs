@@ -20,6 +20,11 @@ async fn call(world: &World) -> Reply {
     world.caller().get(LIMITS).tenant("acme").send().await
 }
 
+/// Calls until one goes through: on a busy machine a token may take longer than callers wait for it here.
+async fn goes_through(world: &World) {
+    eventually("a call that goes through", async || call(world).await.status == 200).await;
+}
+
 fn spent_nothing_twice(world: &World, exchanges: u64) {
     assert_eq!((world.sim.exchanges(), world.sim.spent_tokens_presented()), (exchanges, 0));
 }
@@ -52,7 +57,7 @@ async fn an_answer_that_the_store_could_not_take_outlives_a_process_that_is_kill
     world.redis.as_mut().unwrap().child.restart();
     world.start_again().await;
     eventually("the outcome in the store", async || world.metric(RESTORED).await == 1.0).await;
-    assert_eq!(call(&world).await.status, 200);
+    goes_through(&world).await;
     spent_nothing_twice(&world, 1);
 }
 
@@ -64,7 +69,7 @@ async fn a_process_that_is_stopped_leaves_to_the_journal_what_the_store_cannot_t
     world.redis.as_mut().unwrap().child.restart();
     world.start_again().await;
     eventually("the outcome in the store", async || world.metric(RESTORED).await == 1.0).await;
-    assert_eq!(call(&world).await.status, 200);
+    goes_through(&world).await;
     spent_nothing_twice(&world, 1);
 }
 
@@ -86,7 +91,7 @@ async fn exchanged_twice(world: &World) -> (Connected, Vec<(String, Vec<u8>)>) {
     let before = rows(world, &acme);
     for exchanges in 1..=2 {
         world.sim.expire_sessions(&acme.org);
-        assert_eq!(call(world).await.status, 200);
+        goes_through(world).await;
         spent_nothing_twice(world, exchanges);
     }
     (acme, before)
@@ -99,7 +104,7 @@ async fn a_store_that_went_back_is_set_right_by_whoever_needs_the_next_token() {
     put_back(&world, &before);
     assert_eq!(call(&world).await.status, 200, "what is in memory is served");
     world.sim.expire_sessions(&acme.org);
-    eventually("a call after the repair", async || call(&world).await.status == 200).await;
+    goes_through(&world).await;
     assert_eq!(world.metric(RESTORED).await, 1.0);
     assert_eq!(world.metric("orgpass_store_rollbacks_total").await, 1.0);
     spent_nothing_twice(&world, 3);
@@ -113,9 +118,9 @@ async fn a_store_that_was_restored_from_a_backup_is_set_right_at_the_next_start(
     put_back(&world, &before);
     world.start_again().await;
     eventually("the newest token in the store", async || world.metric(RESTORED).await == 1.0).await;
-    assert_eq!(call(&world).await.status, 200);
+    goes_through(&world).await;
     world.sim.expire_sessions(&acme.org);
-    eventually("a call with the next token", async || call(&world).await.status == 200).await;
+    goes_through(&world).await;
     spent_nothing_twice(&world, 3);
 }
 

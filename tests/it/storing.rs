@@ -7,7 +7,7 @@ mod outage;
 use orgpass::connection::ConnectionKey;
 
 use crate::caller::Reply;
-use crate::world::{Options, Redis, World};
+use crate::world::{Options, Redis, World, eventually};
 
 const LIMITS: &str = "/services/data/v67.0/limits";
 
@@ -21,12 +21,7 @@ async fn limits(world: &World, tenant: &str) -> Reply {
 
 /// Asks until the call goes through: a failure is remembered for a moment.
 async fn until_it_goes_through(world: &World, tenant: &str) {
-    let asking = async {
-        while limits(world, tenant).await.status != 200 {
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(std::time::Duration::from_secs(30), asking).await.expect("the call goes through again");
+    eventually("the call goes through again", async || limits(world, tenant).await.status == 200).await;
 }
 
 fn row(kind: &str, tenant: &str) -> String {

@@ -26,7 +26,7 @@ use crate::caller::Caller;
 /// Between two looks at a condition.
 const POLL: Duration = Duration::from_millis(5);
 /// Far more than any condition takes on a loaded machine.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub use prometheus_text::series;
 pub use redis::{Redis, documented_rules, everything};
@@ -406,7 +406,7 @@ fn listen_anywhere(table: &mut toml::Table) {
 /// Waits until the condition holds.
 ///
 /// # Panics
-/// When that takes more than half a minute.
+/// When that takes more than a minute.
 pub async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let polling = async {
         while !holds().await {

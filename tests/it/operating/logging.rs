@@ -1,26 +1,17 @@
 //! The access log: one line a call, in either form, with how the call ended.
 
-use std::time::Duration;
-
 use http_body_util::BodyExt;
 use salesforce_sim::{Effect, Fault};
 use serde_json::Value;
 
 use super::LIMITS;
-use crate::world::{Options, World};
+use crate::world::{Options, World, eventually};
 
 /// The lines of the log, once there are so many; they are written out a moment after the call.
 async fn lines(world: &World, count: usize) -> Vec<String> {
-    let asking = async {
-        loop {
-            let lines: Vec<String> = world.log.text().lines().map(str::to_owned).collect();
-            if lines.len() >= count {
-                return lines;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    let lines = tokio::time::timeout(Duration::from_secs(30), asking).await.expect("the lines are written");
+    let written = || world.log.text().lines().map(str::to_owned).collect::<Vec<_>>();
+    eventually("the lines are written", async || written().len() >= count).await;
+    let lines = written();
     assert_eq!(lines.len(), count, "{lines:?}");
     lines
 }

@@ -1,25 +1,18 @@
 //! The store goes away and comes back.
 
-use std::time::Duration;
-
 use salesforce_sim::{Effect, Fault};
 
 use super::{LIMITS, limits, on, until_it_goes_through};
-use crate::world::{Redis, World, eventually};
+use crate::world::{Options, Redis, World, eventually};
 
 /// Waits until the readiness probe says this.
 async fn until_ready_says(world: &World, status: u16, word: &str, reasons: &[&str]) {
     let expected = serde_json::json!({"status": word, "reasons": reasons});
-    let asking = async {
-        loop {
-            let reply = world.operator().get("/readyz").send().await;
-            if (reply.status.as_u16(), &reply.json()) == (status, &expected) {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(30), asking).await.unwrap_or_else(|_| panic!("never {expected}"));
+    eventually(&expected.to_string(), async || {
+        let reply = world.operator().get("/readyz").send().await;
+        (reply.status.as_u16(), &reply.json()) == (status, &expected)
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -73,7 +66,9 @@ async fn a_store_that_was_never_reached_keeps_the_process_unready_until_it_is() 
 /// sessions live. That is no org that refuses new tokens.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_waited_for_the_store_and_is_dead_by_then_is_exchanged_once_more() {
-    let mut world = on(Redis::plain()).await;
+    // Longer than the store is away, whose absence is looked at again in ever longer pauses.
+    let config = "proxy.token_wait = \"2m\"".to_owned();
+    let mut world = World::with(Options { config, redis: Some(Redis::plain()), ..Options::default() }).await;
     let acme = world.connect("acme", None).await;
     assert_eq!(limits(&world, "acme").await.status, 200);
     world.sim.expire_sessions(&acme.org);

@@ -221,7 +221,7 @@ async fn a_host_that_is_not_data_clouds_gets_no_token() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_exchange_without_an_answer_is_tried_again_later() {
-    let world = configured(SCOPES, false, "proxy.token_wait = \"500ms\"").await;
+    let world = with_scopes(SCOPES).await;
     world.connect("acme", None).await;
     world.sim.fault(Fault::on_path("/services/a360/token", Effect::HtmlMaintenance(503)));
     let reply = query(&world.caller()).tenant("acme").send().await;
