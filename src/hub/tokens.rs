@@ -2,9 +2,9 @@
 //! memory.
 
 use std::collections::BTreeSet;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::SystemTime;
 use std::{fs, io};
 
 use data_encoding::HEXLOWER;
@@ -39,7 +39,19 @@ pub struct ApiTokens {
 #[derive(Debug)]
 struct Read {
     tokens: Vec<ApiToken>,
-    changed: Option<SystemTime>,
+    stamp: Option<Stamp>,
+}
+
+/// What of a file changes with its content. The time that it carries can be one that it had before.
+#[derive(Debug, PartialEq, Eq)]
+struct Stamp([i64; 4], [u64; 3]);
+
+impl Stamp {
+    fn now(path: &Path) -> Option<Self> {
+        let of = fs::metadata(path).ok()?;
+        let times = [of.mtime(), of.mtime_nsec(), of.ctime(), of.ctime_nsec()];
+        Some(Self(times, [of.dev(), of.ino(), of.len()]))
+    }
 }
 
 impl ApiToken {
@@ -57,8 +69,10 @@ impl ApiToken {
 impl ApiTokens {
     /// Reads the file. The error says what is wrong and on which line, and quotes nothing of it.
     pub fn open(path: &Path) -> Result<Self, String> {
+        // Looked at first: what comes while it is read is read again.
+        let stamp = Stamp::now(path);
         let tokens = parse(&read(path)?)?;
-        Ok(Self { path: path.to_owned(), read: Mutex::new(Read { tokens, changed: changed(path) }) })
+        Ok(Self { path: path.to_owned(), read: Mutex::new(Read { tokens, stamp }) })
     }
 
     /// Whose token this is. Every token is compared, in constant time.
@@ -82,9 +96,9 @@ impl ApiTokens {
     fn current(&self) -> std::sync::MutexGuard<'_, Read> {
         // Single assignments, valid after any panic.
         let mut current = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = changed(&self.path);
-        if now != current.changed {
-            current.changed = now;
+        let now = Stamp::now(&self.path);
+        if now != current.stamp {
+            current.stamp = now;
             match read(&self.path).and_then(|text| parse(&text)) {
                 Ok(tokens) => {
                     tracing::info!(tokens = tokens.len(), "the file of API tokens has changed and was read again");
@@ -95,10 +109,6 @@ impl ApiTokens {
         }
         current
     }
-}
-
-fn changed(path: &Path) -> Option<SystemTime> {
-    fs::metadata(path).and_then(|file| file.modified()).ok()
 }
 
 fn read(path: &Path) -> Result<Zeroizing<String>, String> {
@@ -180,7 +190,7 @@ mod tests {
         let file = folder.path().join("tokens");
         let write = |text: &str, at: u64| {
             fs::write(&file, text).unwrap();
-            let at = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(at);
+            let at = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(at);
             fs::File::options().write(true).open(&file).unwrap().set_modified(at).unwrap();
         };
         write(&format!("one {ONE}"), 1);
@@ -190,6 +200,9 @@ mod tests {
         assert_eq!(tokens.find(TWO).unwrap().name, "two");
         write("two short", 3);
         assert_eq!(tokens.find(TWO).unwrap().name, "two");
+        // Another with the time of the one before, as when a file is put back.
+        write(&format!("three {ONE}"), 3);
+        assert_eq!(tokens.find(TWO), None);
     }
 
     #[test]
