@@ -74,12 +74,12 @@ pub struct LogBuffer {
 
 impl AccessLog {
     /// A log that is written to `sink` by a thread of its own.
-    pub fn start(format: Format, mut sink: Box<dyn Write + Send>, dropped: IntCounter) -> std::io::Result<Self> {
+    pub fn start(format: Format, sink: Box<dyn Write + Send>, dropped: IntCounter) -> std::io::Result<Self> {
         let buffers: Arc<Mutex<Vec<Buffer>>> = Arc::default();
         let (told, hears) = mpsc::channel();
         let bell = Arc::new(Bell { is_rung: AtomicBool::new(false), told });
-        let (shared, rung) = (Arc::clone(&buffers), Arc::clone(&bell));
-        let write = move || write_out(&hears, &rung, &shared, sink.as_mut());
+        let (shared, rung, lost) = (Arc::clone(&buffers), Arc::clone(&bell), dropped.clone());
+        let write = move || write_out(&hears, &rung, &shared, &mut Sink { out: sink, lost, is_broken: false });
         let writer = std::thread::Builder::new().name("access-log".to_owned()).spawn(write)?;
         Ok(Self { format, buffers, dropped, bell, writer: Some(writer) })
     }
@@ -104,7 +104,7 @@ impl Drop for AccessLog {
 }
 
 /// Writes lines out until the end: some time after the first, with those that came meanwhile.
-fn write_out(hears: &Receiver<Told>, bell: &Bell, buffers: &Mutex<Vec<Buffer>>, sink: &mut dyn Write) {
+fn write_out(hears: &Receiver<Told>, bell: &Bell, buffers: &Mutex<Vec<Buffer>>, sink: &mut Sink) {
     loop {
         let mut is_last = !matches!(hears.recv(), Ok(Told::Line));
         if !is_last {
@@ -118,13 +118,12 @@ fn write_out(hears: &Receiver<Told>, bell: &Bell, buffers: &Mutex<Vec<Buffer>>, 
     }
 }
 
-fn flush(buffers: &Mutex<Vec<Buffer>>, sink: &mut dyn Write) {
+fn flush(buffers: &Mutex<Vec<Buffer>>, sink: &mut Sink) {
     let buffers = lock(buffers).clone();
     for buffer in buffers {
         let bytes = std::mem::take(&mut *lock(&buffer));
         if !bytes.is_empty() {
-            // A closed log must not stop the proxy; there is nowhere left to say so.
-            let _ = sink.write_all(&bytes).and_then(|()| sink.flush());
+            sink.write(&bytes);
             let mut returned = bytes;
             returned.clear();
             let mut buffer = lock(&buffer);
@@ -132,6 +131,30 @@ fn flush(buffers: &Mutex<Vec<Buffer>>, sink: &mut dyn Write) {
                 *buffer = returned;
             }
         }
+    }
+}
+
+/// Where lines go.
+struct Sink {
+    out: Box<dyn Write + Send>,
+    lost: IntCounter,
+    is_broken: bool,
+}
+
+impl Sink {
+    /// Writes whole lines. A log that takes none must not stop the proxy: they are counted, and that it takes none is said
+    /// once among the events, which go elsewhere.
+    fn write(&mut self, lines: &[u8]) {
+        let written = self.out.write_all(lines).and_then(|()| self.out.flush());
+        if let Err(error) = &written {
+            self.lost.inc_by(memchr::memchr_iter(b'\n', lines).count() as u64);
+            if !self.is_broken {
+                tracing::error!(%error, "the access log cannot be written; its lines are lost");
+            }
+        } else if self.is_broken {
+            tracing::info!("the access log is written again");
+        }
+        self.is_broken = written.is_err();
     }
 }
 
@@ -205,6 +228,33 @@ mod tests {
                 std::thread::yield_now();
             }
         }
+    }
+
+    /// Full for so many writes, then not any more.
+    struct Full(u32, Shared);
+
+    impl Write for Full {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            if self.0 == 0 {
+                return self.1.write(bytes);
+            }
+            self.0 -= 1;
+            Err(std::io::ErrorKind::StorageFull.into())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn lines_that_could_not_be_written_are_counted_and_those_after_them_are_written() {
+        let (kept, lost) = (Shared::default(), IntCounter::new("dropped", "dropped").unwrap());
+        let mut sink = Sink { out: Box::new(Full(2, kept.clone())), lost: lost.clone(), is_broken: false };
+        for (lines, is_broken, lost_by_then) in [("a\nb\n", true, 2), ("c\n", true, 3), ("d\n", false, 3)] {
+            sink.write(lines.as_bytes());
+            assert_eq!((sink.is_broken, lost.get()), (is_broken, lost_by_then), "{lines}");
+        }
+        assert_eq!(*lock(&kept.0), b"d\n");
     }
 
     #[test]

@@ -65,7 +65,7 @@ impl RequestMetrics {
             log_dropped: counter(
                 r,
                 "orgpass_access_log_dropped_total",
-                "Access log lines dropped because the log's reader is too slow.",
+                "Access log lines that are lost: the reader is too slow, or the log cannot be written.",
             ),
         }
     }
