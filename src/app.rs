@@ -17,6 +17,7 @@ use crate::access_log::AccessLog;
 use crate::config::Config;
 use crate::control::{self, ControlError};
 use crate::hub::{self, Hub};
+use crate::metrics::Metrics;
 use crate::ops::Ops;
 use crate::proxy::admit::Admission;
 use crate::proxy::guard::ListenerKind;
@@ -32,7 +33,7 @@ use crate::telemetry;
 use crate::token::{AskHub, Clock, Parts, TokenSource};
 #[cfg(feature = "otlp")]
 use crate::traces::Exporter;
-use crate::traces::Tracer;
+use crate::traces::{Spans, Tracer};
 use crate::transport::TransportError;
 
 /// How long exchanges may take to end when the process stops: the lease's life and some.
@@ -104,7 +105,9 @@ impl App {
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).thread_name("engine").enable_all().build()?;
         let (stop, stopping) = shutdown::channel();
         let _within = runtime.enter();
-        let engine = Engine::build_for(config, hub_address)?;
+        let metrics = Arc::new(Metrics::new());
+        let (tracer, spans) = tracer(config, &metrics).unzip();
+        let engine = Engine::build_for(config, hub_address, metrics, tracer.clone())?;
         let tokens = token_source(config, &engine, runtime.handle());
         let ops = Arc::new(Ops::new(
             Arc::clone(&engine.metrics),
@@ -128,10 +131,12 @@ impl App {
         runtime.spawn(warn_of_dangers(Arc::clone(&engine.store)));
         let log = config.log.access.then(|| start_log(config, &engine, log)).transpose()?;
         #[cfg(feature = "otlp")]
-        let (tracer, exporter) = start_exporter(config, &engine).unzip();
+        let exporter = config.traces.as_ref().zip(spans).map(|(settings, spans)| {
+            Exporter::start(settings, spans, &engine.transport, engine.metrics.traces.clone())
+        });
         // The configuration was refused if it names a collector that nothing could be exported to.
         #[cfg(not(feature = "otlp"))]
-        let tracer = None;
+        drop(spans);
         let tells = Tells { log: log.as_ref(), tracer };
         let workers = start_workers(config, &engine, &tokens, &tells, listeners, &stopping)?;
         drop(_within);
@@ -268,11 +273,10 @@ fn start_log(config: &Config, engine: &Engine, sink: Box<dyn Write + Send>) -> i
     AccessLog::start(config.log.format, sink, engine.metrics.requests.log_dropped.clone())
 }
 
-#[cfg(feature = "otlp")]
-fn start_exporter(config: &Config, engine: &Engine) -> Option<(Arc<Tracer>, Exporter)> {
+fn tracer(config: &Config, metrics: &Metrics) -> Option<(Arc<Tracer>, Spans)> {
     let settings = config.traces.as_ref()?;
-    let (tracer, exporter) = Exporter::start(settings, &engine.transport, &engine.metrics.traces);
-    Some((Arc::new(tracer), exporter))
+    let (tracer, spans) = Tracer::new(settings.sample_ratio, settings.queue_size, metrics.traces.clone());
+    Some((Arc::new(tracer), spans))
 }
 
 /// What is told of each call.

@@ -142,6 +142,7 @@ impl Proxy {
             response.headers_mut().insert(authenticate::REPLAY, http::HeaderValue::from_static("not-possible"));
         }
         response.headers_mut().insert(REQUEST_ID, seen.id());
+        seen.note_code(response.headers());
         seen.set_answer(response.status(), error);
         response.map(|body| body.observed(seen))
     }

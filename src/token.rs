@@ -17,6 +17,7 @@ mod settings;
 mod slot;
 mod source;
 mod successors;
+mod traced;
 mod used;
 
 pub use ask_hub::AskHub;

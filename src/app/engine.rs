@@ -12,6 +12,7 @@ use crate::oauth::SecretFile;
 use crate::secret::Secret;
 use crate::store::{self, Access, Credentials, EmbeddedStore, ObservedStore, RedisStore, Store, StoreUrl};
 use crate::token::{Breaker, Exchanger, ExchangerParts, Successors};
+use crate::traces::Tracer;
 use crate::transport::Transport;
 
 /// The parts behind the listeners. The command line builds them too, when no `serve` is running.
@@ -33,12 +34,17 @@ pub struct Engine {
 impl Engine {
     /// Builds the parts. Must be called within a tokio runtime, on which the store's background work then runs.
     pub fn build(config: &Config) -> Result<Self, StartError> {
-        Self::build_for(config, config.hub.as_ref().map(|hub| hub.listen))
+        Self::build_for(config, config.hub.as_ref().map(|hub| hub.listen), Arc::default(), None)
     }
 
-    /// The same for a hub that listens at `hub`, which is another address than configured where any port was wanted.
-    pub(super) fn build_for(config: &Config, hub: Option<SocketAddr>) -> Result<Self, StartError> {
-        let metrics = Arc::new(Metrics::new());
+    /// The same for a process that counts and perhaps traces, and for a hub that listens at `hub`, which is another address
+    /// than configured where any port was wanted.
+    pub(super) fn build_for(
+        config: &Config,
+        hub: Option<SocketAddr>,
+        metrics: Arc<Metrics>,
+        tracer: Option<Arc<Tracer>>,
+    ) -> Result<Self, StartError> {
         let opened = open_store(config)?;
         let keys = KeyKeeper::new(Arc::clone(&opened), Arc::clone(config.vault()));
         let store: Arc<dyn Store> = Arc::new(ObservedStore::new(opened, metrics.store.clone()));
@@ -55,6 +61,7 @@ impl Engine {
             successors,
             breaker: Breaker::new(config.tokens.limits),
             metrics: metrics.tokens.clone(),
+            tracer,
         }));
         let links = config.hub.as_ref().zip(hub).map(|(settings, bound)| settings.links(bound));
         let management = Arc::new(Management::new(Arc::clone(&exchanger)).with_links(links));

@@ -80,5 +80,6 @@ pub(crate) fn management(store: Arc<dyn Store>, vault: Arc<Vault>) -> Management
         successors: Successors::open(None).unwrap(),
         breaker: Breaker::new(Settings::default().limits),
         metrics: Metrics::new().tokens,
+        tracer: None,
     })))
 }

@@ -45,11 +45,11 @@ pub async fn authenticate(
     if let Some(target) = target {
         target::check(target, call.headers())?;
     }
-    let mut session = proxy.tokens.current(slot, call.family).await?;
+    let mut session = proxy.tokens.current(slot, call.family, seen.wait()).await?;
     for sends in 1..=MAX_SENDS {
         if let Some(target) = target {
             // Boxed, like all that few calls need, so that the others have no room for it.
-            session = Box::pin(target::aim(proxy, slot, target, session, call)).await?;
+            session = Box::pin(target::aim(proxy, slot, target, session, call, seen)).await?;
         }
         let sent = proxy.tokens.clock().now();
         if let Some(context) = seen.begin_sending(session.generation, call.instance(&session).url()) {
@@ -75,7 +75,8 @@ pub async fn authenticate(
             call.prepare_next_session(&proxy.tokens, &refused).map_err(failed)?;
             return Err(ProxyError::ReplayNotPossible);
         }
-        session = call.next_session(&proxy.tokens, &refused).await.map_err(|error| {
+        let next = call.next_session(&proxy.tokens, &refused, seen.wait()).await;
+        session = next.map_err(|error| {
             seen.set_replay(Replay::NoToken);
             failed(error)
         })?;

@@ -6,6 +6,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::HeaderMap;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio::time::{Instant, Sleep};
 
@@ -84,11 +85,15 @@ impl Body {
     }
 
     /// Trailers are the end; they may be the proxy's own.
-    fn end_with_trailers(&mut self) {
+    fn end_with_trailers(&mut self, trailers: &HeaderMap) {
         let Source::Grpc(stream) = &self.source else { return };
-        let ended = stream.ended;
-        if let (Some(observation), Some((code, _))) = (&mut self.observation, ended) {
-            observation.set_error(code);
+        let (ended, code) = (stream.ended, stream.code);
+        if let Some(observation) = &mut self.observation {
+            observation.note_org_code(code);
+            observation.note_code(trailers);
+            if let Some((code, _)) = ended {
+                observation.set_error(code);
+            }
         }
         self.finish(ended.map_or(End::Complete, |(_, end)| end));
     }
@@ -122,8 +127,8 @@ impl HttpBody for Body {
                 if let (Some(observation), Some(data)) = (&mut this.observation, frame.data_ref()) {
                     observation.add_sent(data.len());
                 }
-                if frame.is_trailers() {
-                    this.end_with_trailers();
+                if let Some(trailers) = frame.trailers_ref() {
+                    this.end_with_trailers(trailers);
                 }
                 this.end_if_read();
             }

@@ -2,6 +2,7 @@
 //! other ones. All connections share the API's one host; whose a call is, is in its metadata.
 
 mod authenticate;
+mod code;
 mod outgoing;
 mod refusal;
 mod stream;
@@ -19,6 +20,7 @@ use super::source::Source;
 use super::{Proxy, Refusal, guard, policy, sanitize};
 use crate::salesforce::{ApiFamily, Resource};
 
+pub use code::GrpcCode;
 pub use refusal::{CONTENT_TYPE, refusal};
 pub use stream::GrpcStream;
 

@@ -70,7 +70,7 @@ impl Proxy {
     /// without end.
     async fn log_in(&self, head: &Parts, key: &ConnectionKey) -> Result<LoggedIn, ProxyError> {
         let slot = self.tokens.slot(key.as_ref())?;
-        let session = self.tokens.current(&slot, ApiFamily::Rest).await?;
+        let session = self.tokens.current(&slot, ApiFamily::Rest, None).await?;
         let org_id = session.org_id.as_deref().unwrap_or(UNKNOWN_ORG);
         Ok(LoggedIn {
             token: LocalToken::format(org_id, key),

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 use super::backoff::jittered;
+use super::traced::Traced;
 use super::{Exchanger, Obtained, TokenError, Unavailable, Want};
 use crate::connection::{ConnectionKey, Generation};
 use crate::store::{Need, StoreError, Wish};
@@ -31,13 +32,14 @@ impl AskHub {
     /// A generation as wanted; `known` as for [`Exchanger::obtain`]. `idle` is what has been learned of the life of the
     /// connection's sessions, in seconds; `news` is notified when the connection is announced as changed. Waits nearly as
     /// long as callers do, [`super::Settings::wait`].
-    pub async fn obtain(
+    pub(super) async fn obtain(
         &self,
         key: &ConnectionKey,
         want: Want,
         known: Option<Generation>,
         idle: Option<u32>,
         news: &Notify,
+        traced: &Traced,
     ) -> Result<Obtained, TokenError> {
         let parts = self.exchanger.parts();
         let began = Instant::now();
@@ -50,7 +52,7 @@ impl AskHub {
             // Listens from before the look on, so that no news falls between the two.
             let mut heard = std::pin::pin!(news.notified());
             heard.as_mut().enable();
-            match self.exchanger.obtain(key, want, known).await {
+            match self.exchanger.obtain_traced(key, want, known, None, &Traced::default()).await {
                 Err(TokenError::Unavailable { reason: Unavailable::NoHub, .. }) => {}
                 Ok(found) => {
                     // What was asked for was not there before.
@@ -64,6 +66,7 @@ impl AskHub {
                     break Err(TokenError::unavailable(Unavailable::Store));
                 }
                 asked = Some(Instant::now());
+                traced.ask_hub();
             }
             let left = patience.saturating_sub(began.elapsed());
             if left.is_zero() {

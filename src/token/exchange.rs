@@ -28,12 +28,14 @@ pub use self::procedure::Want;
 use self::record::{may_be_served, refuse_if_ended, unopened, unreadable};
 use self::rollbacks::Rollbacks;
 use self::run::Run;
+use super::traced::{Traced, TracedExchange};
 use super::{Breaker, Outcome, SessionSecret, Settings, Successors, TokenError, Unavailable};
 use crate::connection::{ConnectionKey, Generation};
 use crate::metrics::TokenMetrics;
 use crate::oauth::{Apps, TokenResponse};
 use crate::salesforce::hosts::TrustedHosts;
 use crate::store::{GrantKind, Head, Store, StoreTime};
+use crate::traces::Tracer;
 use crate::transport::Transport;
 use crate::vault::Vault;
 
@@ -62,6 +64,8 @@ pub struct ExchangerParts {
     pub breaker: Breaker,
     /// Counters of the engine.
     pub metrics: TokenMetrics,
+    /// Where traces of exchanges go, if there are any.
+    pub tracer: Option<Arc<Tracer>>,
 }
 
 /// Gets generations for connections.
@@ -132,9 +136,10 @@ impl Exchanger {
         want: Want,
         known: Option<Generation>,
         learned: Option<u32>,
+        traced: &Traced,
     ) -> Result<Obtained, TokenError> {
         let want = self.alone.in_terms_of_store(key, want);
-        match self.obtain_having_learned(key, want, known, learned).await {
+        match self.obtain_traced(key, want, known, learned, traced).await {
             Ok(obtained) => {
                 self.prepare_to_be_alone(key, &obtained.head).await;
                 Ok(obtained)
@@ -142,7 +147,7 @@ impl Exchanger {
             Err(error @ TokenError::Unavailable { reason: Unavailable::Store, .. })
                 if !matches!(want, Want::Ahead(_)) =>
             {
-                self.earn_alone(key, want).await.unwrap_or(Err(error))
+                self.earn_alone(key, want, traced).await.unwrap_or(Err(error))
             }
             Err(error @ (TokenError::NotConnected | TokenError::Reauthorize(_))) => {
                 self.alone.forget(key);
@@ -161,10 +166,25 @@ impl Exchanger {
         known: Option<Generation>,
         learned: Option<u32>,
     ) -> Result<Obtained, TokenError> {
+        let traced = Traced::begin(self.parts.tracer.as_ref());
+        let obtained = self.obtain_traced(key, want, known, learned, &traced).await;
+        traced.finish(key, want, obtained.as_ref().map(|obtained| obtained.session.generation));
+        obtained
+    }
+
+    /// As [`Exchanger::obtain_having_learned`], as part of work that is traced already.
+    pub(super) async fn obtain_traced(
+        &self,
+        key: &ConnectionKey,
+        want: Want,
+        known: Option<Generation>,
+        learned: Option<u32>,
+        traced: &Traced,
+    ) -> Result<Obtained, TokenError> {
         let stored = if want == Want::Any && known.is_none() { self.load(key).await? } else { None };
         match stored {
             Some(stored) => Ok(Obtained { is_found_first: true, ..stored }),
-            None => Run::new(self, key, want, known, learned).finish().await,
+            None => Run::new(self, key, want, known, learned, traced).finish().await,
         }
     }
 

@@ -10,6 +10,7 @@ use tokio::sync::{Notify, watch};
 
 use super::backoff::Backoff;
 use super::lifetime::Lifetime;
+use super::traced::Traced;
 use super::{Session, Settings, TokenError, Unavailable};
 use crate::connection::{Cause, ConnectionKey, Status};
 use crate::salesforce::{ApiFamily, ErrorCode};
@@ -21,7 +22,13 @@ const TRANSIENT: (Duration, Duration) = (Duration::from_millis(500), Duration::f
 const MISCONFIGURED: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(60 * 60));
 
 pub(super) type FlightResult = Result<Arc<Session>, TokenError>;
-pub(super) type Flight = watch::Receiver<Option<FlightResult>>;
+
+/// A task that gets a session, and its trace.
+#[derive(Clone)]
+pub(super) struct Flight {
+    pub(super) landed: watch::Receiver<Option<FlightResult>>,
+    pub(super) traced: Traced,
+}
 
 /// One connection in memory.
 pub struct Slot {
@@ -156,7 +163,7 @@ impl Slot {
 impl State {
     /// The flight under way, if its task still lives.
     pub(super) fn live_flight(&self) -> Option<Flight> {
-        self.flight.clone().filter(|flight| flight.has_changed().is_ok())
+        self.flight.clone().filter(|flight| flight.landed.has_changed().is_ok())
     }
 
     /// Why no exchange may be started at `now`.

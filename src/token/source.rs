@@ -19,12 +19,14 @@ use tokio_util::task::TaskTracker;
 pub use self::refusals::RefusedSession;
 use super::exchange::{Exchanger, Obtained};
 use super::slot::{Flight, FlightResult};
+use super::traced::Traced;
 use super::{AskHub, Clock, Session, SessionSecret, Settings, Slot, TokenError, Unavailable, Want};
 use crate::connection::{Cause, ConnectionKey, KeyRef, Status};
 use crate::metrics::TokenMetrics;
 use crate::salesforce::ApiFamily;
 use crate::salesforce::hosts::TrustedHosts;
 use crate::store::{Head, Store};
+use crate::traces::Wait;
 use crate::transport::Transport;
 
 /// Unknown connections that are remembered as unknown; more push older ones out.
@@ -114,24 +116,25 @@ impl TokenSource {
     }
 
     /// The session to send a call of `family` with: the one in memory. While a dead one is being replaced, the next: a
-    /// body that can be sent only once is not spent on it. Another family's refusal makes no call wait.
-    pub async fn current(&self, slot: &Arc<Slot>, family: ApiFamily) -> FlightResult {
-        let Some(session) = slot.session().clone() else { return self.session(slot, Want::Any).await };
+    /// body that can be sent only once is not spent on it. Another family's refusal makes no call wait. `wait` is that of
+    /// a recorded call.
+    pub async fn current(&self, slot: &Arc<Slot>, family: ApiFamily, wait: Option<&mut Wait>) -> FlightResult {
+        let Some(session) = slot.session().clone() else { return self.session(slot, Want::Any, wait).await };
         if session.was_refused_by(family) && slot.state().live_flight().is_some() {
-            return self.session(slot, Want::After(session.generation)).await;
+            return self.session(slot, Want::After(session.generation), wait).await;
         }
         Ok(session)
     }
 
     /// A session of the connection as wanted. Waits for the flight that gets it, at most [`Settings::wait`].
-    async fn session(&self, slot: &Arc<Slot>, want: Want) -> FlightResult {
+    async fn session(&self, slot: &Arc<Slot>, want: Want, mut wait: Option<&mut Wait>) -> FlightResult {
         let deadline = tokio::time::Instant::now() + self.0.parts.settings.wait;
         loop {
-            let mut flight = match self.board(slot, want) {
+            let mut flight = match self.board(slot, want, wait.as_deref_mut()) {
                 Ok(flight) => flight,
                 Err(answer) => return answer,
             };
-            let landed = tokio::time::timeout_at(deadline, flight.wait_for(Option::is_some)).await;
+            let landed = tokio::time::timeout_at(deadline, flight.landed.wait_for(Option::is_some)).await;
             match landed.map(|seen| seen.ok().and_then(|result| result.clone())) {
                 Ok(Some(Ok(session))) if want.is_met_by(session.generation) => {
                     return Ok(session);
@@ -145,10 +148,10 @@ impl TokenSource {
     }
 
     /// The session after one that the org refused. Tells apart a dead session from an org that refuses even a fresh one:
-    /// then exchanges stop for a while.
-    pub async fn next(&self, refused: &RefusedSession<'_>) -> FlightResult {
+    /// then exchanges stop for a while. `wait` as for [`TokenSource::current`].
+    pub async fn next(&self, refused: &RefusedSession<'_>, wait: Option<&mut Wait>) -> FlightResult {
         self.judge_refusal(refused)?;
-        self.session(refused.slot, Want::After(refused.session.generation)).await
+        self.session(refused.slot, Want::After(refused.session.generation), wait).await
     }
 
     /// As [`TokenSource::next`], without waiting: the caller's next try finds the session.
@@ -161,7 +164,7 @@ impl TokenSource {
     /// Starts a flight for a session as wanted, unless one is under way, not needed, or stopped.
     pub(super) fn start(&self, slot: &Arc<Slot>, want: Want) {
         // In each of these cases there is nothing to wait for.
-        let _ = self.board(slot, want);
+        let _ = self.board(slot, want, None);
     }
 
     /// Notes that the org accepted a call of `family` with this session at `now`.
@@ -216,7 +219,7 @@ impl TokenSource {
     }
 
     /// The flight to wait for, started if need be; or the answer, if there is nothing to wait for.
-    fn board(&self, slot: &Arc<Slot>, want: Want) -> Result<Flight, FlightResult> {
+    fn board(&self, slot: &Arc<Slot>, want: Want, wait: Option<&mut Wait>) -> Result<Flight, FlightResult> {
         let mut state = slot.state();
         if let Some(session) = slot.session().as_ref()
             && want.is_met_by(session.generation)
@@ -224,20 +227,23 @@ impl TokenSource {
             return Err(Ok(Arc::clone(session)));
         }
         if let Some(flight) = state.live_flight() {
+            flight.traced.join(wait);
             return Ok(flight);
         }
         if let Some(error) = state.stopped(self.clock().now()) {
             return Err(Err(error));
         }
-        let (sender, flight) = watch::channel(None);
+        let (sender, landed) = watch::channel(None);
+        let flight = Flight { landed, traced: Traced::begin(self.0.parts.exchanger.parts().tracer.as_ref()) };
+        flight.traced.join(wait);
         state.flight = Some(flight.clone());
-        let fly = self.clone().fly(Arc::clone(slot), want, sender);
+        let fly = self.clone().fly(Arc::clone(slot), want, flight.traced.clone(), sender);
         self.0.flights.spawn_on(fly, &self.0.parts.runtime);
         Ok(flight)
     }
 
-    async fn fly(self, slot: Arc<Slot>, want: Want, sender: watch::Sender<Option<FlightResult>>) {
-        let result = match self.obtain(&slot, want).await {
+    async fn fly(self, slot: Arc<Slot>, want: Want, traced: Traced, sender: watch::Sender<Option<FlightResult>>) {
+        let result = match self.obtain(&slot, want, &traced).await {
             Ok(obtained) => {
                 self.introspect(&slot, &obtained);
                 self.install(&slot, obtained)
@@ -256,15 +262,17 @@ impl TokenSource {
             state.note_result(&result, self.clock().now());
             state.flight = None;
         }
+        // Nobody boards any more.
+        traced.finish(&slot.key, want, result.as_ref().map(|session| session.generation));
         sender.send_replace(Some(result));
     }
 
-    async fn obtain(&self, slot: &Slot, want: Want) -> Result<Obtained, TokenError> {
+    async fn obtain(&self, slot: &Slot, want: Want, traced: &Traced) -> Result<Obtained, TokenError> {
         let known = slot.session().as_ref().map(|session| session.generation);
         let learned = slot.state().lifetime.to_remember();
         match &self.0.parts.ask_hub {
-            None => self.0.parts.exchanger.obtain_for_calls(&slot.key, want, known, learned).await,
-            Some(ask_hub) => ask_hub.obtain(&slot.key, want, known, learned, slot.news()).await,
+            None => self.0.parts.exchanger.obtain_for_calls(&slot.key, want, known, learned, traced).await,
+            Some(ask_hub) => ask_hub.obtain(&slot.key, want, known, learned, slot.news(), traced).await,
         }
     }
 

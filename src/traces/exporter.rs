@@ -8,12 +8,11 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use http_body_util::Full;
-use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::span::{Attribute, Span};
-use super::{Settings, Tracer, headers_file, otlp};
+use super::{Settings, Spans, headers_file, otlp};
 use crate::metrics::{SpanResult, TraceMetrics};
 use crate::shutdown::{self, Stop, Stopping};
 use crate::transport::{Answer, Collector, Transport};
@@ -40,9 +39,8 @@ pub struct Exporter {
 }
 
 impl Exporter {
-    /// Starts to export what the tracer is given. Must be called within a tokio runtime, on which it then runs.
-    pub fn start(settings: &Settings, transport: &Transport, metrics: &TraceMetrics) -> (Tracer, Self) {
-        let (tracer, queue) = Tracer::new(settings.sample_ratio, settings.queue_size, metrics.clone());
+    /// Starts to export what comes through the queue. Must be called within a tokio runtime, on which it then runs.
+    pub fn start(settings: &Settings, queue: Spans, transport: &Transport, metrics: TraceMetrics) -> Self {
         let (stop, stopping) = shutdown::channel();
         let path = settings.endpoint.path_of("/v1/traces");
         let worker = Worker {
@@ -51,10 +49,10 @@ impl Exporter {
             uri: path.parse().expect("it was parsed with the address"),
             headers_file: settings.headers_file.clone(),
             resource: resource(&settings.service_name),
-            metrics: metrics.clone(),
+            metrics,
             stopping,
         };
-        (tracer, Self { task: tokio::spawn(worker.run()), stop })
+        Self { task: tokio::spawn(worker.run()), stop }
     }
 
     /// Exports what is left, as far as a few seconds allow.
@@ -78,7 +76,7 @@ fn resource(service_name: &str) -> Vec<Attribute> {
 }
 
 struct Worker {
-    queue: mpsc::Receiver<Vec<Span>>,
+    queue: Spans,
     collector: Collector,
     uri: Uri,
     headers_file: Option<PathBuf>,

@@ -4,12 +4,13 @@ use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest
 use opentelemetry_proto::tonic::common::v1::any_value::Value as AnyValueOf;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue};
 use opentelemetry_proto::tonic::resource::v1::Resource;
-use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
+use opentelemetry_proto::tonic::trace::v1::span::{Link, SpanKind};
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span as Message, SpanFlags, Status};
 use prost::Message as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::context::TraceContext;
 use super::span::{Attribute, Kind, Span, Value};
 
 /// The version of the conventions that names of attributes follow.
@@ -53,8 +54,19 @@ fn message(span: Span) -> Message {
         start_time_unix_nano: nanos(span.began),
         end_time_unix_nano: nanos(span.ended),
         attributes: attributes(span.attributes),
+        links: span.links.all().iter().map(|context| link(*context)).collect(),
+        dropped_links_count: span.links.left_out(),
         status,
         ..Message::default()
+    }
+}
+
+fn link(context: TraceContext) -> Link {
+    Link {
+        trace_id: context.trace.to_bytes().to_vec(),
+        span_id: context.span.to_bytes().to_vec(),
+        flags: u32::from(context.flags()),
+        ..Link::default()
     }
 }
 

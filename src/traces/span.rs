@@ -25,6 +25,8 @@ pub struct Span {
     pub ended: SystemTime,
     /// What is known about it, by names of OpenTelemetry's conventions or of Orgpass.
     pub attributes: Vec<Attribute>,
+    /// Spans of other traces that it has to do with.
+    pub links: Links,
     /// Whether it failed.
     pub failed: bool,
 }
@@ -33,6 +35,37 @@ impl Span {
     /// Adds an attribute.
     pub fn say(&mut self, name: &'static str, value: impl Into<Value>) {
         self.attributes.push((name, value.into()));
+    }
+}
+
+/// Links that a span has at most: one exchange may end the wait of thousands of calls.
+pub const MOST_LINKS: usize = 32;
+
+/// Spans that another one has to do with, and how many more there are.
+#[derive(Clone, Debug, Default)]
+pub struct Links {
+    all: Vec<TraceContext>,
+    left_out: u32,
+}
+
+impl Links {
+    /// Adds one, or counts it where there are too many.
+    pub fn add(&mut self, link: TraceContext) {
+        if self.all.len() < MOST_LINKS {
+            self.all.push(link);
+        } else {
+            self.left_out += 1;
+        }
+    }
+
+    /// Those that are kept.
+    pub fn all(&self) -> &[TraceContext] {
+        &self.all
+    }
+
+    /// How many are not.
+    pub fn left_out(&self) -> u32 {
+        self.left_out
     }
 }
 

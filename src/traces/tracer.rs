@@ -1,14 +1,19 @@
 //! Which calls are part of a sampled trace, and where their spans go when they end. What follows a span's end costs a call
 //! nothing: a full queue drops it.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use http::HeaderMap;
 use tokio::sync::mpsc;
 
+use super::SharedWork;
 use super::context::{SpanId, TRACEPARENT, TRACESTATE, TraceContext};
 use super::span::Span;
 use crate::metrics::{SpanResult, TraceMetrics};
+
+/// The end of the queue: at each step the spans of one call, or of other work.
+pub type Spans = mpsc::Receiver<Vec<Span>>;
 
 /// Decides and hands on. One for all workers.
 #[derive(Debug)]
@@ -32,7 +37,7 @@ pub struct Joined {
 impl Tracer {
     /// A tracer that begins traces for this part of the calls that come without one, and the end of its queue, which holds
     /// the spans of this many calls.
-    pub fn new(sample_ratio: f64, queue_size: usize, metrics: TraceMetrics) -> (Self, mpsc::Receiver<Vec<Span>>) {
+    pub fn new(sample_ratio: f64, queue_size: usize, metrics: TraceMetrics) -> (Self, Spans) {
         let (queue, receiver) = mpsc::channel(queue_size);
         (Self { sample_ratio, queue, metrics }, receiver)
     }
@@ -54,10 +59,20 @@ impl Tracer {
 
     fn begin(&self) -> Option<TraceContext> {
         let context = (self.sample_ratio > 0.0).then(TraceContext::root)?;
-        (context.trace.chance() < self.sample_ratio).then_some(context)
+        self.is_chosen(context).then_some(context)
     }
 
-    /// Hands a call's spans on to be exported, or drops and counts them.
+    fn is_chosen(&self, context: TraceContext) -> bool {
+        context.trace.chance() < self.sample_ratio
+    }
+
+    /// The trace of work that belongs to no call and begins now.
+    pub fn share(self: &Arc<Self>) -> SharedWork {
+        let context = TraceContext::root();
+        SharedWork::new(Arc::clone(self), context, self.is_chosen(context))
+    }
+
+    /// Hands spans that belong together on to be exported, or drops and counts them.
     pub fn finish(&self, spans: Vec<Span>) {
         if let Err(mpsc::error::TrySendError::Full(spans) | mpsc::error::TrySendError::Closed(spans)) =
             self.queue.try_send(spans)
@@ -71,8 +86,9 @@ impl Tracer {
 mod tests {
     use super::*;
     use crate::metrics::Metrics;
+    use crate::traces::span::Links;
 
-    fn tracer(sample_ratio: f64) -> (Tracer, mpsc::Receiver<Vec<Span>>) {
+    fn tracer(sample_ratio: f64) -> (Tracer, Spans) {
         Tracer::new(sample_ratio, 1, Metrics::new().traces)
     }
 
@@ -132,6 +148,7 @@ mod tests {
             began: SystemTime::now(),
             ended: SystemTime::now(),
             attributes: Vec::new(),
+            links: Links::default(),
             failed: false,
         };
         tracer.finish(vec![span.clone()]);

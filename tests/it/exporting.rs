@@ -1,16 +1,16 @@
 //! Traces: what of a call a collector is told, and what goes on to Salesforce, whatever the collector does.
 
 mod collector;
+mod exchanges;
+mod grpc;
 
 use std::time::Duration;
 
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
-use salesforce_sim::eventbus::{TopicInfo, TopicRequest};
 use salesforce_sim::{Effect, Fault, RecordedRequest};
 
 use crate::caller::{Call, crowd, statuses};
 use crate::encrypting::Authority;
-use crate::subscribing::grpc::Client;
 use crate::world::{World, eventually};
 use collector::{Collector, Span};
 
@@ -106,24 +106,6 @@ async fn a_replayed_call_is_a_span_of_its_callers_trace_with_one_below_it_for_ea
     assert_eq!((&line["trace"], &line["id"]), (&TRACE.into(), &whole.says("orgpass.request_id").unwrap().into()));
     assert_eq!(line["org_request"].as_str(), second.says("salesforce.request_id").as_deref());
     assert_eq!(line["generation"].as_str(), second.says("orgpass.generation").as_deref());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_call_of_the_pub_sub_api_is_traced_like_every_other() {
-    let collector = Collector::start().await;
-    let world = traced(&collector, "").await;
-    let acme = world.connect("acme", None).await;
-    world.sim.define_event(&acme.org, "/event/Order__e", serde_json::json!({"Number__c": "text"}));
-    world.sim.expire_sessions(&acme.org);
-    let client = Client::in_the_clear(world.orgpass().proxy_address().unwrap(), &world.seen).await;
-    let topic = TopicRequest { topic_name: "/event/Order__e".to_owned() };
-    client.tenant("acme").with("traceparent", &sampled()).call::<TopicInfo>("GetTopic", &topic).await.unwrap();
-    let spans = collector.trace(TRACE, 4).await;
-    assert_eq!(spans[0].name, "POST /eventbus.v1.PubSub/GetTopic");
-    assert_eq!((spans[0].parent.as_str(), spans[0].says("orgpass.api").as_deref()), (SPAN, Some("pubsub")));
-    let calls = at_org(&world).into_iter().filter(|request| request.path().ends_with("/GetTopic"));
-    let got: Vec<_> = calls.map(|request| request.header("traceparent").unwrap().to_owned()).collect();
-    assert_eq!(got, [spans[1].traceparent(), spans[3].traceparent()]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,8 +9,8 @@ use http_body_util::BodyExt;
 use hyper::body::Frame;
 use tokio::time::timeout;
 
+use super::code::{GRPC_STATUS, GrpcCode};
 use super::outgoing::Outgoing;
-use super::refusal::GRPC_STATUS;
 use super::stream::{GrpcStream, Watch};
 use crate::proxy::authenticate::{MAX_SENDS, REPLAY};
 use crate::proxy::body::Body;
@@ -31,7 +31,7 @@ pub(super) async fn authenticate(
     body: &ReplayBody,
     seen: &mut Observation,
 ) -> Result<Response<Body>, ProxyError> {
-    let mut session = proxy.tokens.current(slot, ApiFamily::PubSub).await?;
+    let mut session = proxy.tokens.current(slot, ApiFamily::PubSub, seen.wait()).await?;
     for sends in 1..=MAX_SENDS {
         let sent = proxy.tokens.clock().now();
         if let Some(context) = seen.begin_sending(session.generation, proxy.transport.pub_sub().url()) {
@@ -41,6 +41,7 @@ pub(super) async fn authenticate(
         let answer = answer.unwrap_or(Err(ProxyError::UpstreamTimeout));
         let took = proxy.tokens.clock().now().saturating_duration_since(sent);
         seen.end_sending(took, answer.as_ref().map(|beginning| &beginning.answer));
+        seen.note_org_code(answer.as_ref().ok().and_then(Beginning::code));
         let answer = answer?;
         if let Some(mut response) = accept(proxy, slot, call, &session, answer, sent)? {
             body.forget();
@@ -56,7 +57,8 @@ pub(super) async fn authenticate(
             proxy.tokens.prepare_next(&refused)?;
             return Err(ProxyError::ReplayNotPossible);
         }
-        session = proxy.tokens.next(&refused).await.map_err(|error| {
+        let next = proxy.tokens.next(&refused, seen.wait()).await;
+        session = next.map_err(|error| {
             seen.set_replay(Replay::NoToken);
             ProxyError::from(error)
         })?;
@@ -73,13 +75,25 @@ struct Beginning {
 impl Beginning {
     /// The status, if the answer is nothing else.
     fn status(&self) -> Option<Said> {
-        let of = |headers: &HeaderMap| headers.get(GRPC_STATUS).map(|status| said(status.as_bytes()));
-        match self.first.as_ref().and_then(Frame::trailers_ref) {
-            Some(trailers) => of(trailers),
+        match self.last().get(GRPC_STATUS) {
             // Some server in between that speaks no gRPC; gRPC's clients would take it for a dead session too.
-            None if self.answer.status() == StatusCode::UNAUTHORIZED => Some(Said::Dead),
-            None => of(self.answer.headers()),
+            _ if self.trailers().is_none() && self.answer.status() == StatusCode::UNAUTHORIZED => Some(Said::Dead),
+            status => status.map(|status| said(status.as_bytes())),
         }
+    }
+
+    /// Its code, if the answer is nothing else.
+    fn code(&self) -> Option<GrpcCode> {
+        GrpcCode::of(self.last())
+    }
+
+    fn trailers(&self) -> Option<&HeaderMap> {
+        self.first.as_ref().and_then(Frame::trailers_ref)
+    }
+
+    /// Where the status is: in the trailers, or in the head of an answer without any.
+    fn last(&self) -> &HeaderMap {
+        self.trailers().unwrap_or(self.answer.headers())
     }
 }
 

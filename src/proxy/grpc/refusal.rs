@@ -5,10 +5,10 @@ use bytes::Bytes;
 use http::header;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
+use super::code::GRPC_STATUS;
 use crate::proxy::error::ProxyError;
 use crate::proxy::respond::ORGPASS_ERROR;
 
-pub(super) const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 /// The content type of every answer.
 pub const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/grpc");

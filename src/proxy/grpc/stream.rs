@@ -10,7 +10,8 @@ use bytes::Bytes;
 use http::HeaderMap;
 use hyper::body::{Body, Frame};
 
-use super::refusal::{GRPC_STATUS, trailers};
+use super::code::{GRPC_STATUS, GrpcCode};
+use super::refusal::trailers;
 use crate::proxy::error::{Code, ProxyError, StreamEnd};
 use crate::proxy::observe::End;
 use crate::proxy::sanitize;
@@ -29,6 +30,8 @@ pub struct GrpcStream {
     stopping: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     /// How it ended, if the proxy had to say so itself.
     pub ended: Option<(Code, End)>,
+    /// The code that the org ended it with.
+    pub code: Option<GrpcCode>,
 }
 
 /// What an answer says about the session that it came with.
@@ -45,7 +48,7 @@ impl GrpcStream {
         let stopping = stopping.map(|mut stopping| -> Pin<Box<dyn Future<Output = ()> + Send>> {
             Box::pin(async move { stopping.asked().await })
         });
-        Self { first, rest, watch, stopping, ended: None }
+        Self { first, rest, watch, stopping, ended: None, code: None }
     }
 
     /// Whether nothing follows the head.
@@ -86,6 +89,7 @@ impl GrpcStream {
     }
 
     fn relay_end(&mut self, mut trailers: HeaderMap) -> Frame<Bytes> {
+        self.code = GrpcCode::of(&trailers);
         match trailers.get(GRPC_STATUS).map(|status| said(status.as_bytes())) {
             Some(Said::Dead) => {
                 let error = self.watch.prepare_next().err().unwrap_or(ProxyError::StreamEnded(StreamEnd::Session));

@@ -1,26 +1,30 @@
-//! A call in its trace: the span of the call, one below it for each sending to the org, and one for each wait for another
-//! session between two of them. With traces off, a call has none of it.
+//! A call in its trace: the span of the call, one below it for each sending to the org, and one for each wait for a
+//! session, which leads to the exchange that was waited for. With traces off, a call has none of it.
+
+mod spans;
 
 use std::time::{Duration, Instant};
 
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 
 use super::ids::org_request;
-use super::{MethodLabel, Observation, Outcome, Replay, family_label};
+use super::{Observation, Outcome};
 use crate::connection::Generation;
 use crate::proxy::OverTls;
 use crate::proxy::error::{Code, ProxyError};
+use crate::proxy::grpc::GrpcCode;
 use crate::salesforce::hosts::Origin;
-use crate::salesforce::path_template;
-use crate::traces::Joined;
 use crate::traces::context::TraceContext;
-use crate::traces::span::{Kind, Span, Value};
+use crate::traces::{Joined, Wait};
 
 /// What is kept of a traced call until it ends.
 pub(super) struct Traced {
     joined: Joined,
     scheme: &'static str,
     sendings: Vec<Sending>,
+    waits: Vec<Waited>,
+    /// How it was answered, if it is one of gRPC.
+    code: Option<GrpcCode>,
 }
 
 /// One sending to the org.
@@ -31,6 +35,8 @@ struct Sending {
     port: u16,
     began: Instant,
     answer: Option<Answer>,
+    /// How the org answered a call of gRPC, and when that was known.
+    code: Option<(GrpcCode, Instant)>,
 }
 
 /// What came of a sending.
@@ -38,6 +44,14 @@ struct Answer {
     at: Instant,
     result: Result<StatusCode, Code>,
     org_request: Option<HeaderValue>,
+}
+
+/// Waiting for a session, or finding that there is one.
+struct Waited {
+    /// How many sendings there had been.
+    sendings: usize,
+    began: Instant,
+    wait: Wait,
 }
 
 impl Traced {
@@ -53,7 +67,18 @@ impl Observation {
         let Some(tracer) = &self.observer.tracer else { return };
         let Some(joined) = tracer.join(request.headers_mut()) else { return };
         let scheme = if request.extensions().get::<OverTls>().is_some() { "https" } else { "http" };
-        self.traced = Some(Box::new(Traced { joined, scheme, sendings: Vec::new() }));
+        let traced = Traced { joined, scheme, sendings: Vec::new(), waits: Vec::new(), code: None };
+        self.traced = Some(Box::new(traced));
+    }
+
+    /// The call is about to ask for a session, and may have to wait for it. If it is traced, what to wait with.
+    pub fn wait(&mut self) -> Option<&mut Wait> {
+        let Traced { joined, sendings, waits, .. } = self.traced.as_deref_mut()?;
+        let sendings = sendings.len();
+        if waits.last().is_none_or(|last| last.sendings != sendings) {
+            waits.push(Waited { sendings, began: Instant::now(), wait: Wait::of(joined.context) });
+        }
+        waits.last_mut().map(|waited| &mut waited.wait)
     }
 
     /// The call is sent to `host` with a session of this generation. If it is traced, the `traceparent` to send.
@@ -68,6 +93,7 @@ impl Observation {
             port: host.port(),
             began: Instant::now(),
             answer: None,
+            code: None,
         });
         Some(context.header())
     }
@@ -83,143 +109,25 @@ impl Observation {
         });
     }
 
+    /// The org's answer to a call of gRPC ended with this code.
+    pub fn note_org_code(&mut self, code: Option<GrpcCode>) {
+        let sending = self.traced.as_mut().and_then(|traced| traced.sendings.last_mut());
+        if let (Some(sending), Some(code)) = (sending, code) {
+            sending.code.get_or_insert((code, Instant::now()));
+        }
+    }
+
+    /// The caller gets these, with the code of a call of gRPC among them if it is known by now.
+    pub fn note_code(&mut self, headers: &HeaderMap) {
+        if let Some(traced) = &mut self.traced {
+            traced.code = traced.code.or_else(|| GrpcCode::of(headers));
+        }
+    }
+
     /// Hands the spans of a traced call on.
     pub(super) fn finish_trace(&mut self, took: Duration, outcome: Outcome) {
         let Some(traced) = self.traced.take() else { return };
         let Some(tracer) = &self.observer.tracer else { return };
-        let path: String = path_template::segments(self.uri.path()).flat_map(|segment| ["/", segment]).collect();
-        let call =
-            Call { seen: self, traced: &traced, path: if path.is_empty() { "/".to_owned() } else { path }, took };
-        let mut spans = vec![call.span(outcome)];
-        for (number, sending) in traced.sendings.iter().enumerate() {
-            spans.push(call.sending(number, sending));
-            spans.extend(call.wait(sending, traced.sendings.get(number + 1)));
-        }
-        tracer.finish(spans);
-    }
-}
-
-/// A call that has ended.
-struct Call<'a> {
-    seen: &'a Observation,
-    traced: &'a Traced,
-    path: String,
-    took: Duration,
-}
-
-impl Call<'_> {
-    /// A part of the call that began and ended so long after the call did.
-    fn part(&self, context: TraceContext, kind: Kind, name: String, began: Duration, ended: Duration) -> Span {
-        let Joined { context: call, began: start, .. } = self.traced.joined;
-        Span {
-            context,
-            parent: Some(call.span),
-            is_parent_remote: false,
-            kind,
-            name,
-            began: start + began,
-            ended: start + ended,
-            attributes: Vec::new(),
-            failed: false,
-        }
-    }
-
-    fn since_begin(&self, at: Instant) -> Duration {
-        at.saturating_duration_since(self.seen.started)
-    }
-
-    fn method(&self) -> &'static str {
-        match self.seen.method {
-            MethodLabel::Other => "_OTHER",
-            known => known.as_str(),
-        }
-    }
-
-    fn name(&self) -> String {
-        let method = self.method();
-        format!("{} {}", if method == "_OTHER" { "HTTP" } else { method }, self.path)
-    }
-
-    /// The span of the whole call.
-    fn span(&self, outcome: Outcome) -> Span {
-        let (seen, Joined { context, parent, .. }) = (self.seen, self.traced.joined);
-        let mut span = self.part(context, Kind::Server, self.name(), Duration::ZERO, self.took);
-        (span.parent, span.is_parent_remote) = (parent, parent.is_some());
-        span.say("http.request.method", self.method());
-        span.say("http.route", self.path.clone());
-        span.say("url.scheme", self.traced.scheme);
-        span.say("http.response.status_code", seen.status.as_u16());
-        span.say("orgpass.request_id", seen.id.as_str().to_owned());
-        if let Some(key) = seen.key() {
-            span.say("orgpass.tenant", key.tenant().to_owned());
-            if let Some(user) = key.user() {
-                span.say("orgpass.user", user.to_owned());
-            }
-        }
-        span.say("orgpass.api", family_label(seen.family));
-        span.say("orgpass.outcome", outcome.as_str());
-        if let Some(replay) = seen.replay {
-            span.say("orgpass.replay", replay.as_str());
-        }
-        if let Some(error) = seen.error {
-            span.say("orgpass.error", error.as_str());
-        }
-        let broke = outcome == Outcome::OrgFailed;
-        // By the conventions, what is the caller's own fault is no failure of the server.
-        span.failed = broke || seen.status.is_server_error();
-        if span.failed {
-            let error = seen.error.map(Code::as_str).or(broke.then_some(outcome.as_str()));
-            span.say("error.type", error.map_or_else(|| seen.status.as_str().to_owned().into(), Value::from));
-        }
-        span
-    }
-
-    /// The span of one sending. Whoever goes away before the answer is there leaves one that lasts as long as the call.
-    fn sending(&self, number: usize, sending: &Sending) -> Span {
-        let ended = sending.answer.as_ref().map_or(self.took, |answer| self.since_begin(answer.at));
-        let began = self.since_begin(sending.began);
-        let mut span = self.part(sending.context, Kind::Client, self.name(), began, ended);
-        span.say("http.request.method", self.method());
-        span.say("url.template", self.path.clone());
-        span.say("server.address", sending.host.clone());
-        span.say("server.port", sending.port);
-        if let Ok(resent @ 1..) = u16::try_from(number) {
-            span.say("http.request.resend_count", resent);
-        }
-        span.say("orgpass.generation", sending.generation.to_string());
-        if let Some(id) = sending.answer.as_ref().and_then(|answer| answer.org_request.as_ref()?.to_str().ok()) {
-            span.say("salesforce.request_id", id.to_owned());
-        }
-        let error: Option<Value> = match sending.answer.as_ref().map(|answer| answer.result) {
-            Some(Ok(status)) => {
-                span.say("http.response.status_code", status.as_u16());
-                (status.as_u16() >= 400).then(|| status.as_str().to_owned().into())
-            }
-            Some(Err(code)) => Some(code.as_str().into()),
-            None => Some("abandoned".into()),
-        };
-        span.failed = error.is_some();
-        if let Some(error) = error {
-            span.say("error.type", error);
-        }
-        span
-    }
-
-    /// Between two sendings a call waits for the session that the next one goes with.
-    fn wait(&self, sending: &Sending, next: Option<&Sending>) -> Option<Span> {
-        let began = self.since_begin(sending.answer.as_ref()?.at);
-        let failed = next.is_none() && self.seen.replay == Some(Replay::NoToken);
-        let ended = match next {
-            Some(next) => self.since_begin(next.began),
-            None if failed => self.took,
-            None => return None,
-        };
-        let context = sending.context.child();
-        let mut span = self.part(context, Kind::Internal, "wait for the next session".to_owned(), began, ended);
-        span.failed = failed;
-        if let Some(error) = self.seen.error.filter(|_| failed) {
-            span.say("error.type", error.as_str());
-        }
-        Some(span)
+        tracer.finish(spans::of(self, &traced, took, outcome));
     }
 }

@@ -9,6 +9,7 @@ use super::Away;
 use crate::proxy::Proxy;
 use crate::proxy::error::{ProxyError, TargetFault};
 use crate::proxy::forward::Outgoing;
+use crate::proxy::observe::Observation;
 use crate::salesforce::{ErrorCode, Target};
 use crate::token::{DataCloudError, RefusedSession, Session, Slot};
 
@@ -33,6 +34,7 @@ pub async fn aim(
     target: Target,
     mut session: Arc<Session>,
     call: &mut Outgoing,
+    seen: &mut Observation,
 ) -> Result<Arc<Session>, ProxyError> {
     for _ in 0..MAX_SESSIONS {
         let (code, asked) = match away(proxy, target, &session).await {
@@ -44,7 +46,7 @@ pub async fn aim(
             Err(Unaimed::Refused(error)) => return Err(error),
         };
         let refused = RefusedSession { slot, session: &session, family: call.family, code, sent: asked };
-        let next = proxy.tokens.next(&refused).await;
+        let next = proxy.tokens.next(&refused, seen.wait()).await;
         session = next.map_err(|error| ProxyError::after_refusal(Some(target), error))?;
     }
     Err(ProxyError::ReplayNotPossible)

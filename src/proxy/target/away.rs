@@ -9,6 +9,7 @@ use crate::proxy::forward::Outgoing;
 use crate::salesforce::Target;
 use crate::salesforce::hosts::{Environment, TargetHosts, TargetUrl};
 use crate::token::{DataCloudSession, RefusedSession, Session, Slot, TokenError, TokenSource};
+use crate::traces::Wait;
 use crate::transport::{Instance, Transport};
 
 /// Another host than the org's own.
@@ -100,10 +101,11 @@ impl Outgoing {
         &self,
         tokens: &TokenSource,
         refused: &RefusedSession<'_>,
+        wait: Option<&mut Wait>,
     ) -> Result<Arc<Session>, TokenError> {
         match &self.away {
-            Some(Away::DataCloud(own)) => Box::pin(tokens.after_data_cloud_refusal(refused, own)).await,
-            _ => tokens.next(refused).await,
+            Some(Away::DataCloud(own)) => Box::pin(tokens.after_data_cloud_refusal(refused, own, wait)).await,
+            _ => tokens.next(refused, wait).await,
         }
     }
 

@@ -11,7 +11,7 @@ use quick_cache::sync::{Cache, DefaultLifecycle};
 use super::outcome::{Sent, mismatch};
 use super::prepare::{Ready, earns_without_spending};
 use super::procedure::{NotReady, Want};
-use super::{Exchanger, Obtained, session_of};
+use super::{Exchanger, Obtained, Traced, TracedExchange, session_of};
 use crate::connection::{ConnectionKey, Generation, Status};
 use crate::store::Head;
 use crate::token::{GrantSecret, TokenError, Unavailable};
@@ -84,7 +84,12 @@ impl Exchanger {
 
     /// A session for this process's own memory, in place of what is wanted of the store. `None` if it knows of no way to
     /// earn one, or did so a moment ago.
-    pub(super) async fn earn_alone(&self, key: &ConnectionKey, want: Want) -> Option<Result<Obtained, TokenError>> {
+    pub(super) async fn earn_alone(
+        &self,
+        key: &ConnectionKey,
+        want: Want,
+        traced: &Traced,
+    ) -> Option<Result<Obtained, TokenError>> {
         let known = self.alone.0.get(key)?;
         {
             let mut own = known.own();
@@ -94,14 +99,19 @@ impl Exchanger {
             own.tried = Some(Instant::now());
         }
         tracing::warn!(connection = %key, "the store is away; a session is earned for this process alone");
-        let earned = self.earn_for_memory(key, &known).await;
+        let earned = self.earn_for_memory(key, &known, traced).await;
         if let Ok(earned) = &earned {
             known.own().earned = Some((earned.session.generation, want));
         }
         Some(earned)
     }
 
-    async fn earn_for_memory(&self, key: &ConnectionKey, known: &Known) -> Result<Obtained, TokenError> {
+    async fn earn_for_memory(
+        &self,
+        key: &ConnectionKey,
+        known: &Known,
+        traced: &Traced,
+    ) -> Result<Obtained, TokenError> {
         let endpoint = || TokenError::unavailable(Unavailable::TokenEndpoint);
         let ready = match Ready::with_grant(self, key, &known.head, known.grant.clone()).await {
             Ok(ready) => ready,
@@ -109,13 +119,20 @@ impl Exchanger {
             Err(NotReady::Fail(error)) => return Err(error),
             Err(NotReady::Wait(waiting)) => return Err(waiting.error()),
         };
+        let began = Instant::now();
+        let trace = |result| {
+            let (login, grant, replaces) = (&ready.login, known.head.grant, known.head.generation);
+            traced.exchanged(&TracedExchange { key, login, grant, replaces, result, began });
+        };
         let connection = self.parts.transport.one_shot(&ready.login).await.map_err(|error| {
             tracing::warn!(connection = %key, host = ready.login.host(), %error, "the token endpoint was not reached");
+            trace("not_sent");
             endpoint()
         })?;
         let sent_at = Instant::now();
         let sent = Sent::from(ready.send(connection).await);
         self.note_sent(key, &ready, known.head.grant, &sent, sent_at);
+        trace(sent.label());
         let response = match sent {
             Sent::Tokens(response) => response,
             Sent::Refused(cause) => return Err(TokenError::of(cause)),
@@ -126,6 +143,7 @@ impl Exchanger {
             return Err(TokenError::of(cause));
         }
         let generation = Generation::first();
+        traced.brought(generation);
         let head = Head { status: Status::Active, cause: None, generation, ..known.head.clone() };
         Ok(self.obtained(head, session_of(&response, generation), Some(Instant::now())))
     }

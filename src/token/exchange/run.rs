@@ -1,6 +1,7 @@
 //! Carries out what a procedure asks, one thing after the other, and holds what passes between the steps.
 
 mod end;
+mod sent;
 
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,7 @@ use crate::connection::{Cause, ConnectionKey, Generation};
 use crate::oauth;
 use crate::store::{AttemptId, Committed, Fingerprint, IntentWrite, Owner, Record, Row};
 use crate::token::backoff::jittered;
+use crate::token::traced::Traced;
 use crate::token::{TokenError, Unavailable};
 use crate::transport::OneShot;
 
@@ -40,6 +42,7 @@ pub(super) struct Run<'a> {
     deadline: Instant,
     pause: Duration,
     lease_asked: Instant,
+    dialled: Instant,
     intended: Instant,
     /// What was read last, as far as it is served.
     row: Option<Row>,
@@ -50,6 +53,7 @@ pub(super) struct Run<'a> {
     pub(super) attempt: AttemptId,
     response: Option<oauth::TokenResponse>,
     earned: Option<Earned>,
+    traced: &'a Traced,
 }
 
 const IN_ORDER: &str = "the procedure asks for this after what it needs";
@@ -61,6 +65,7 @@ impl<'a> Run<'a> {
         want: Want,
         known: Option<Generation>,
         learned: Option<u32>,
+        traced: &'a Traced,
     ) -> Self {
         let may_exchange = exchanger.parts.vault.has_grant_keys();
         let now = Instant::now();
@@ -76,6 +81,7 @@ impl<'a> Run<'a> {
             deadline: now + exchanger.parts.settings.wait,
             pause: LOOK_AGAIN,
             lease_asked: now,
+            dialled: now,
             intended: now,
             row: None,
             record: None,
@@ -84,11 +90,15 @@ impl<'a> Run<'a> {
             attempt: AttemptId::random(),
             response: None,
             earned: None,
+            traced,
         }
     }
 
     /// Carries the procedure out to its end.
     pub(super) async fn finish(mut self) -> Result<Obtained, TokenError> {
+        if self.may_exchange {
+            self.traced.show();
+        }
         let mut ask = self.procedure.begin();
         loop {
             let answer = match ask {
@@ -169,12 +179,14 @@ impl<'a> Run<'a> {
 
     async fn dial(&mut self) -> bool {
         self.attempt = AttemptId::random();
+        self.dialled = Instant::now();
         let login = &self.ready().login;
         match self.exchanger.parts.transport.one_shot(login).await {
             Ok(connection) => (self.connection, self.intended) = (Some(connection), Instant::now()),
             Err(error) => {
                 tracing::warn!(connection = %self.key, host = login.host(), %error, "the token endpoint was not reached");
                 self.exchanger.count(self.record().head.grant, "not_sent");
+                self.trace("not_sent");
                 return false;
             }
         }
@@ -207,6 +219,7 @@ impl<'a> Run<'a> {
         let answer = self.ready().send(connection).await;
         let sent = self.note_progress(Sent::from(answer));
         self.exchanger.note_sent(self.key, self.ready(), self.record().head.grant, &sent, sent_at);
+        self.trace(sent.label());
         match sent {
             Sent::Tokens(response) => {
                 self.response = Some(*response);
@@ -221,22 +234,11 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn note_progress(&self, sent: Sent) -> Sent {
-        let in_progress = &self.exchanger.in_progress;
-        if !matches!(sent, Sent::Unspent(Waiting::Lease)) {
-            in_progress.end(self.key);
-            return sent;
-        }
-        if in_progress.is_believed(self.key, Instant::now()) {
-            return sent;
-        }
-        Sent::Unknown("another exchange has been under way for more than a minute".to_owned())
-    }
-
     async fn keep(&mut self) -> Answer {
         let response = self.response.take().expect(IN_ORDER);
         match Earned::of(self, &response) {
             Ok(mut earned) => {
+                self.traced.brought(earned.commit.head.generation);
                 earned.is_journalled = self.exchanger.parts.successors.keep(self.key, &earned.commit).await;
                 self.earned = Some(earned);
             }

@@ -10,6 +10,7 @@ use crate::salesforce::{ApiFamily, InstanceUrl};
 use crate::token::data_cloud::{DataCloudFlight, DataCloudResult, Standing};
 use crate::token::slot::FlightResult;
 use crate::token::{DataCloudError, DataCloudSession, Session, Slot, TokenError, Want};
+use crate::traces::Wait;
 
 /// How long no other exchange is started after one without an answer, or with a dead session.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -43,10 +44,11 @@ impl TokenSource {
         &self,
         refused: &RefusedSession<'_>,
         own: &Arc<DataCloudSession>,
+        wait: Option<&mut Wait>,
     ) -> FlightResult {
         match self.judge_data_cloud_refusal(refused, own)? {
             Ended::DataClouds => Ok(Arc::clone(refused.session)),
-            Ended::Orgs => self.session(refused.slot, Want::After(refused.session.generation)).await,
+            Ended::Orgs => self.session(refused.slot, Want::After(refused.session.generation), wait).await,
         }
     }
 

@@ -43,6 +43,10 @@ pub struct Span {
     pub began: u64,
     pub ended: u64,
     pub failed: bool,
+    /// Trace and span of each link.
+    pub links: Vec<(String, String)>,
+    /// The `service.name` of the process.
+    pub service: String,
     attributes: Vec<KeyValue>,
 }
 
@@ -240,17 +244,19 @@ async fn answer(
     }
     let export = ExportTraceServiceRequest::decode(body).unwrap();
     for resource_spans in export.resource_spans {
-        kept.resources.lock().unwrap().push(resource_spans.resource.unwrap().attributes);
+        let resource = resource_spans.resource.unwrap().attributes;
+        let service = text(&resource, "service.name").unwrap();
+        kept.resources.lock().unwrap().push(resource);
         for scope_spans in resource_spans.scope_spans {
             assert_eq!(scope_spans.scope.unwrap().name, "orgpass");
-            kept.spans.lock().unwrap().extend(scope_spans.spans.into_iter().map(read));
+            kept.spans.lock().unwrap().extend(scope_spans.spans.into_iter().map(|span| read(span, &service)));
         }
     }
     kept.headers.lock().unwrap().push(head.headers);
     Ok(Response::new(Full::new(ExportTraceServiceResponse::default().encode_to_vec().into())))
 }
 
-fn read(span: opentelemetry_proto::tonic::trace::v1::Span) -> Span {
+fn read(span: opentelemetry_proto::tonic::trace::v1::Span, service: &str) -> Span {
     assert_eq!((span.trace_id.len(), span.span_id.len()), (16, 8));
     assert!(span.start_time_unix_nano <= span.end_time_unix_nano);
     Span {
@@ -262,6 +268,8 @@ fn read(span: opentelemetry_proto::tonic::trace::v1::Span) -> Span {
         began: span.start_time_unix_nano,
         ended: span.end_time_unix_nano,
         failed: span.status.is_some_and(|status| status.code == SpanStatus::Error as i32),
+        links: span.links.iter().map(|link| (hex(&link.trace_id), hex(&link.span_id))).collect(),
+        service: service.to_owned(),
         attributes: span.attributes,
     }
 }
