@@ -67,6 +67,30 @@ replicas = {{ int .replicas }}
 {{- end }}
 {{- end }}
 
+{{- define "orgpass.tracesConfig" -}}
+{{- if .endpoint }}
+[traces]
+endpoint = {{ .endpoint | quote }}
+sample_ratio = {{ toJson .sampleRatio }}
+{{- if .headersSecret }}
+headers_file = "/etc/orgpass-traces/headers"
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "orgpass.tracesMounts" -}}
+{{- if .headersSecret }}
+- {name: orgpass-traces, mountPath: /etc/orgpass-traces, readOnly: true}
+{{- end }}
+{{- end }}
+
+{{- define "orgpass.tracesVolumes" -}}
+{{- with .headersSecret }}
+- name: orgpass-traces
+  secret: {secretName: {{ . | quote }}, defaultMode: 0440, items: [{key: headers, path: headers}]}
+{{- end }}
+{{- end }}
+
 {{- define "orgpass.env" -}}
 - {name: ORGPASS_CONFIG, value: /etc/orgpass/orgpass.toml}
 {{- range $name, $value := . }}

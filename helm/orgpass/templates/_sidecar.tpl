@@ -6,7 +6,8 @@ The sidecar, for an application's chart that has this one as a dependency:
 
 It starts before the application and ends after it. It has no preStop hook:
 Kubernetes runs those of all containers at once, so one that drains would end
-the proxy under an application that is still at work.
+the proxy under an application that is still at work. Its SIGTERM comes only
+when all other containers have ended, and drains: docs/deployment.md.
 */}}
 {{- define "orgpass.sidecar" -}}
 - name: orgpass
@@ -37,9 +38,7 @@ the proxy under an application that is still at work.
     - {name: orgpass-proxy, mountPath: /run/orgpass-proxy}
     {{- end }}
     {{- include "orgpass.storeMounts" .Values.sidecar.store | nindent 4 }}
-    {{- if .Values.sidecar.traces.headersSecret }}
-    - {name: orgpass-traces, mountPath: /etc/orgpass-traces, readOnly: true}
-    {{- end }}
+    {{- include "orgpass.tracesMounts" .Values.sidecar.traces | nindent 4 }}
 {{- end }}
 
 {{- define "orgpass.sidecarVolumes" -}}
@@ -54,8 +53,5 @@ the proxy under an application that is still at work.
   emptyDir: {medium: Memory, sizeLimit: 1Mi}
 {{- end }}
 {{- include "orgpass.storeVolumes" .Values.sidecar.store }}
-{{- with .Values.sidecar.traces.headersSecret }}
-- name: orgpass-traces
-  secret: {secretName: {{ . | quote }}, defaultMode: 0440, items: [{key: headers, path: headers}]}
-{{- end }}
+{{- include "orgpass.tracesVolumes" .Values.sidecar.traces }}
 {{- end }}
