@@ -99,6 +99,9 @@ def check_pods(where, found):
             )
             if not wanted:
                 fault(name, f"container {container['name']} is not restricted")
+            # The kubelet runs the hooks of all containers at once, and only then waits for the sidecars' turn.
+            if container.get("restartPolicy") == "Always" and "preStop" in container.get("lifecycle", {}):
+                fault(name, f"{container['name']} would stop before the application does: a native sidecar needs SIGTERM only")
             volumes = {volume["name"] for volume in pod.get("volumes", [])}
             for mount in container.get("volumeMounts", []):
                 if mount["name"] not in volumes:
