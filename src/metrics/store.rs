@@ -23,6 +23,8 @@ pub struct StoreMetrics {
 pub struct KeyMetrics {
     /// `orgpass_unreadable_records{purpose}`
     unreadable: IntGaugeVec,
+    /// `orgpass_key_file_faulty`
+    pub file_faulty: IntGauge,
 }
 
 impl StoreMetrics {
@@ -53,7 +55,8 @@ impl KeyMetrics {
         for purpose in Self::PURPOSES {
             unreadable.with_label_values(&[purpose]).set(0);
         }
-        Self { unreadable }
+        let help = "1 while a key file has changed and cannot be used, so that the keys of before count, else 0.";
+        Self { unreadable, file_faulty: gauge(registry, "orgpass_key_file_faulty", help) }
     }
 
     const PURPOSES: [&str; 2] = ["session", "grant"];

@@ -105,6 +105,11 @@ impl Site {
         serve
     }
 
+    /// Where what was printed or answered is collected.
+    pub fn seen(&self) -> Seen {
+        self.seen.clone()
+    }
+
     pub fn caller(&self) -> Caller {
         Caller::new(self.proxy, self.seen.clone())
     }

@@ -7,4 +7,5 @@ mod figures;
 mod links;
 mod metrics;
 mod redis_rights;
+mod runbook;
 mod salesforce;

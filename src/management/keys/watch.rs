@@ -43,16 +43,17 @@ impl KeyKeeper {
             tracing::info!(tenants = tenants.len(), "the session keys are derived ones, of some tenants only");
         }
         let changed = Arc::new(Notify::new());
-        tokio::join!(self.follow_files(&changed), self.look_for_unopenable(&metrics, &changed));
+        tokio::join!(self.follow_files(&metrics, &changed), self.look_for_unopenable(&metrics, &changed));
     }
 
-    async fn follow_files(&self, changed: &Notify) {
+    async fn follow_files(&self, metrics: &KeyMetrics, changed: &Notify) {
         let mut ticks = tokio::time::interval(LOOK_AT_FILES);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut seen = self.vault.replaced();
         loop {
             ticks.tick().await;
             self.reread().await;
+            metrics.file_faulty.set(i64::from(self.vault.fault().is_some()));
             // Somebody else may have had them read again.
             let now = self.vault.replaced();
             if std::mem::replace(&mut seen, now) != now {
