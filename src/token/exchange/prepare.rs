@@ -66,7 +66,12 @@ impl Ready {
         })?;
         let login =
             LoginUrl::parse(&grant.login_url, &parts.trusted_hosts).map_err(|_| refused(Cause::LoginHostWrong))?;
-        let permit = parts.breaker.admit(&breaker, login.host(), key, Instant::now())?;
+        let admitted = parts.breaker.admit(&breaker, login.host(), key, Instant::now());
+        let permit = admitted.inspect_err(|held| {
+            if matches!(held.by, HeldBy::Connection) {
+                tracing::warn!(connection = %key, "as many exchanges as tokens.max_exchanges_per_hour allows; no more for now");
+            }
+        })?;
         Ok(Self { app, breaker, credentials, kind: head.grant, login, grant, _permit: permit })
     }
 

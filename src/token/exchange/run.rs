@@ -220,6 +220,7 @@ impl<'a> Run<'a> {
         let sent = self.note_progress(Sent::from(answer));
         self.exchanger.note_sent(self.key, self.ready(), self.record().head.grant, &sent, sent_at);
         self.trace(sent.label());
+        self.warn_of_limit(&sent);
         match sent {
             Sent::Tokens(response) => {
                 self.response = Some(*response);

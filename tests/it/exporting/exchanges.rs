@@ -5,6 +5,7 @@ use std::time::Duration;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use redis_child::RedisChild;
 use salesforce_sim::{AppOptions, Effect, Fault};
+use serde_json::json;
 
 use super::collector::{Collector, Span};
 use super::{LIMITS, SPAN, TRACE, call, sampled, traced};
@@ -114,6 +115,23 @@ async fn an_exchange_that_is_refused_says_so_and_so_does_the_wait() {
     assert_eq!((exchange.failed, exchange.says("error.type").as_deref()), (true, Some("refused")));
     assert_eq!(exchange.says("orgpass.result").as_deref(), Some("refused"));
     assert_eq!(exchange.says("orgpass.generation"), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wait_that_ends_without_another_sending_has_its_span_and_link_too() {
+    let collector = Collector::start().await;
+    let world = traced(&collector, "sample_ratio = 0").await;
+    let acme = world.connect("acme", None).await;
+    world.sim.expire_sessions(&acme.org);
+    // A client of the streaming API that is to shake hands anew.
+    let poll = json!([{"channel": "/meta/connect", "clientId": "gone", "connectionType": "long-polling"}]);
+    let told = in_trace(world.caller().post("/cometd/67.0", poll.to_string()).tenant("acme"), TRACE).send().await;
+    assert!(told.text().contains("403::Unknown client"), "{}", told.text());
+    let spans = collector.trace(TRACE, 3).await;
+    let wait = find(&spans, WAIT);
+    assert!(!wait.failed);
+    let (whole, _) = work(&collector, &wait.links[0].0).await;
+    assert_eq!(whole.links, [(wait.trace.clone(), wait.id.clone())]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

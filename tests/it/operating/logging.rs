@@ -5,7 +5,7 @@ use salesforce_sim::{Effect, Fault};
 use serde_json::Value;
 
 use super::LIMITS;
-use crate::world::{Options, World, eventually};
+use crate::world::{Connected, Options, World, eventually};
 
 /// The lines of the log, once there are so many; they are written out a moment after the call.
 async fn lines(world: &World, count: usize) -> Vec<String> {
@@ -132,4 +132,26 @@ async fn the_log_can_be_off() {
     assert_eq!(world.caller().get(LIMITS).tenant("acme").send().await.status, 200);
     assert!(world.stop().await);
     assert_eq!(world.log.text(), "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_is_exchanged_too_often_is_named_among_the_events() {
+    let world = World::configured("tokens.max_exchanges_per_hour = 1").await;
+    let (limited, capped) =
+        (world.connect("limited-by-salesforce", None).await, world.connect("capped-here", None).await);
+    let refused = async |connected: &Connected| {
+        world.sim.expire_sessions(&connected.org);
+        let reply = world.caller().get(LIMITS).tenant(connected.key.tenant()).send().await;
+        assert_eq!(reply.header("orgpass-error"), Some("token_unavailable"), "{reply:?}");
+        world.events_about(connected.key.tenant()).into_iter().filter(|event| event.contains(" WARN ")).collect()
+    };
+    let limit = Effect::TokenError("rate_limit_exceeded".to_owned(), "login rate exceeded".to_owned());
+    world.sim.fault(Fault::on_token_endpoint(limit));
+    let events: Vec<String> = refused(&limited).await;
+    assert!(events.iter().any(|event| event.contains("limits the logins of this user")), "{events:#?}");
+
+    world.sim.expire_sessions(&capped.org);
+    assert_eq!(world.caller().get(LIMITS).tenant("capped-here").send().await.status, 200);
+    let events: Vec<String> = refused(&capped).await;
+    assert!(events.iter().any(|event| event.contains("tokens.max_exchanges_per_hour")), "{events:#?}");
 }

@@ -190,31 +190,28 @@ impl Call<'_> {
         let waited = self.waited(0)?;
         let links = waited.wait.links();
         let context = waited.wait.context().filter(|_| !links.all().is_empty())?;
-        let next = self.traced.sendings.first();
-        let ended = next.map_or(self.took, |next| self.since_begin(next.began));
-        Some(self.wait_span(context, self.since_begin(waited.began), ended, links, next.is_none()))
+        Some(self.wait_span(context, self.since_begin(waited.began), self.traced.sendings.first(), links))
     }
 
-    /// Between two sendings a call waits for the session that the next one goes with.
+    /// After a dead session a call waits for the next one, and is sent with it unless there is none, the caller goes away
+    /// meanwhile, or it is told to begin anew.
     fn wait(&self, number: usize, sending: &Sending) -> Option<Span> {
         let began = self.since_begin(sending.answer.as_ref()?.at);
-        let next = self.traced.sendings.get(number + 1);
-        let failed = next.is_none() && self.seen.replay == Some(Replay::NoToken);
-        let ended = match next {
-            Some(next) => self.since_begin(next.began),
-            None if failed => self.took,
-            None => return None,
-        };
-        let waited = self.waited(number + 1);
-        let context = waited.and_then(|waited| waited.wait.context()).unwrap_or_else(|| sending.context.child());
+        let (waited, next) = (self.waited(number + 1), self.traced.sendings.get(number + 1));
+        let joined = waited.and_then(|waited| waited.wait.context());
+        if next.is_none() && joined.is_none() && self.seen.replay != Some(Replay::NoToken) {
+            return None;
+        }
         let links = waited.map(|waited| waited.wait.links()).unwrap_or_default();
-        Some(self.wait_span(context, began, ended, links, failed))
+        Some(self.wait_span(joined.unwrap_or_else(|| sending.context.child()), began, next, links))
     }
 
-    fn wait_span(&self, context: TraceContext, began: Duration, ended: Duration, links: Links, failed: bool) -> Span {
+    fn wait_span(&self, context: TraceContext, began: Duration, next: Option<&Sending>, links: Links) -> Span {
+        let ended = next.map_or(self.took, |next| self.since_begin(next.began));
         let mut span = self.part(context, Kind::Internal, "wait for the next session".to_owned(), began, ended);
-        (span.links, span.failed) = (links, failed);
-        if let Some(error) = self.seen.error.filter(|_| failed) {
+        span.links = links;
+        if let Some(error) = self.seen.error.filter(|_| next.is_none()) {
+            span.failed = true;
             span.say("error.type", error.as_str());
         }
         span

@@ -13,6 +13,13 @@ impl Run<'_> {
         self.traced.exchanged(&TracedExchange { key, login, grant: head.grant, replaces, result, began });
     }
 
+    /// Names a connection that is exchanged too often: nobody else knows which one.
+    pub(super) fn warn_of_limit(&self, sent: &Sent) {
+        if matches!(sent, Sent::Unspent(Waiting::RateLimit)) {
+            tracing::warn!(connection = %self.key, "Salesforce limits the logins of this user; none for some minutes");
+        }
+    }
+
     pub(super) fn note_progress(&self, sent: Sent) -> Sent {
         let in_progress = &self.exchanger.in_progress;
         if !matches!(sent, Sent::Unspent(Waiting::Lease)) {
