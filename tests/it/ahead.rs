@@ -91,7 +91,7 @@ fn in_memory(world: &World, connected: &Connected) -> u64 {
 }
 
 /// Turns the clocks of Salesforce and of Orgpass.
-fn turn(world: &World, by: Duration) {
+pub fn turn(world: &World, by: Duration) {
     world.sim.advance(by);
     world.orgpass().tokens().clock().turn(by);
 }

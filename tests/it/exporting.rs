@@ -7,6 +7,7 @@ mod grpc;
 use std::time::Duration;
 
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
+use redis_child::HeldPort;
 use salesforce_sim::{Effect, Fault, RecordedRequest};
 
 use crate::caller::{Call, crowd, statuses};
@@ -235,8 +236,8 @@ async fn a_process_that_stops_exports_what_is_left_and_does_not_wait_for_a_colle
     assert!(world.stop().await);
     assert_eq!(collector.spans().len(), 2);
 
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let mut world = World::configured(&format!("[traces]\nendpoint = \"http://{nobody}\"")).await;
+    let nobody = HeldPort::new();
+    let mut world = World::configured(&format!("[traces]\nendpoint = \"http://{}\"", nobody.address())).await;
     world.connect("acme", None).await;
     assert_eq!(call(&world, LIMITS).send().await.status, 200);
     assert!(world.stop().await);

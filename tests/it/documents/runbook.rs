@@ -2,12 +2,13 @@
 //! from real processes before the simulator.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use http::StatusCode;
 use orgpass::app::Engine;
 use orgpass::config::Config;
 use orgpass::connection::{Cause, ConnectionKey};
-use redis_child::RedisChild;
+use redis_child::{HeldPort, RedisChild};
 use salesforce_sim::{Effect, Fault};
 
 use crate::binary::{Serve, Site};
@@ -20,6 +21,9 @@ const LIMITS: &str = "/services/data/v67.0/limits";
 const PARTS: [&str; 5] = ["**Means**: ", "**Customers notice**: ", "**First**: ", "**End it**: ", "**Wake**: "];
 /// What `curl` asks in the examples.
 const OPS: &str = "http://127.0.0.1:8181";
+
+/// Far more than what comes with time takes on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// One command of the runbook with what it is said to print.
 struct Example {
@@ -130,7 +134,7 @@ impl Member {
                 let mut lines = printed.lines();
                 prints.iter().all(|shown| lines.any(|line| is_shown(shown, line)))
             };
-            let in_time = tokio::time::timeout(std::time::Duration::from_secs(20), async {
+            let in_time = tokio::time::timeout(PATIENCE, async {
                 while !lasting().await {
                     tokio::task::yield_now().await;
                 }
@@ -178,7 +182,8 @@ async fn lose_answer(site: &Site, tenant: &str) {
 async fn the_commands_of_the_runbook_print_what_it_shows() {
     let redis = RedisChild::start();
     let site = Site::new().await;
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let port = HeldPort::new();
+    let nobody = port.address();
     std::fs::write(site.path("webhook"), "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=").unwrap();
     let more = format!(
         "[traces]\nendpoint = \"http://{nobody}\"\n[hub]\nlisten = \"127.0.0.1:0\"\ncheck_every = \"500ms\"\n\

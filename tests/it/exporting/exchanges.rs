@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::collector::{Collector, Span};
 use super::{LIMITS, SPAN, TRACE, call, sampled, traced};
+use crate::ahead::turn;
 use crate::caller::{Call, Caller};
 use crate::world::{Options, World, eventually};
 
@@ -137,13 +138,15 @@ async fn a_wait_that_ends_without_another_sending_has_its_span_and_link_too() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_exchange_ahead_of_its_time_is_a_trace_that_no_call_waits_for() {
     let collector = Collector::start().await;
-    let app = AppOptions { session_timeout: Duration::from_secs(4), ..AppOptions::default() };
-    let ahead = "tokens.refresh_ahead_min_life = \"1s\"\napps.default.session_time = \"4s\"";
+    const LIFE: Duration = Duration::from_secs(15 * 60);
+    let app = AppOptions { session_timeout: LIFE, ..AppOptions::default() };
+    let ahead = "tokens.refresh_ahead_min_life = \"1s\"\napps.default.session_time = \"15m\"";
     let config = format!("{ahead}\n{}", collector.section(""));
     let world = World::with(Options { app, config, ..Options::default() }).await;
     world.connect("acme", None).await;
     let unsampled = format!("00-{TRACE}-{SPAN}-00");
     assert_eq!(call(&world, LIMITS).header("traceparent", unsampled).send().await.status, 200);
+    turn(&world, LIFE / 2);
     let found = one(&collector, "get a session").await;
     let (whole, exchange) = work(&collector, &found.trace).await;
     assert_eq!(whole.says("orgpass.want").as_deref(), Some("ahead"));
