@@ -17,8 +17,9 @@ use toml::{Table, Value};
 
 pub use crate::settings::Fault;
 
-use crate::oauth::{Apps, SecretFile};
+use crate::oauth::Apps;
 use crate::salesforce::hosts::TargetHosts;
+use crate::secret::SecretFile;
 use crate::settings::{Section, unknown};
 use crate::store::StoreUrl;
 use crate::vault::Vault;

@@ -10,7 +10,7 @@
 //!
 //! # Layout, in reading order
 //! - [`connection`]: the words: tenant, user, generation, status, cause
-//! - [`secret`]: the one type that carries a credential
+//! - [`secret`]: the one type that carries a credential, and files that hold one
 //! - [`vault`]: sealing and opening what the store keeps
 //! - [`store`]: where connections live: Redis or an embedded file
 //! - [`salesforce`]: how Salesforce behaves: hosts, API families, token errors, limits; pure functions

@@ -1,9 +1,12 @@
 //! `Secret<T>`: the one type that carries a credential. It is wiped when its last owner drops it, prints as
 //! `[redacted]`, and can be read only through [`Secret::expose`], so that a search for `expose(` is the audit.
 
+mod file;
+
 use std::fmt;
 use std::sync::Arc;
 
+pub use file::{SecretFile, SecretFileError};
 use zeroize::{Zeroize, Zeroizing};
 
 /// A credential in memory. Clones share one allocation; there is no `Display`, `Serialize` or `Deref`.

@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use super::brand::{Brand, Logo, MAX_LOGO_BYTES, parse_display_name};
 use super::private_key::{AppKey, PrivateKeyError, SigningKey};
-use super::{ClientSecret, Earn, SecretFile, SecretFileError};
+use super::{ClientSecret, Earn};
 use crate::salesforce::hosts::{LoginUrl, TrustedHosts};
 use crate::salesforce::scopes::Scopes;
-use crate::secret::Secret;
+use crate::secret::{Secret, SecretFile, SecretFileError};
 use crate::settings::Section;
 
 /// The name by which a connection says that its app is the one that its tenant brought.

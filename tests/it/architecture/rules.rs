@@ -64,6 +64,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "ops",
             "proxy",
             "salesforce",
+            "secret",
             "server",
             "settings",
             "store",

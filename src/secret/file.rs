@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use crate::secret::Secret;
+use super::Secret;
 
-/// Consumer secrets have 64 characters; a larger file is not one.
+/// Consumer secrets have 64 characters, passwords fewer; a larger file is neither.
 const MAX_SECRET_BYTES: u64 = 4096;
 
 /// A secret in a file, read anew at each use, so that a changed file needs no restart.
@@ -21,33 +21,6 @@ pub enum SecretFileError {
     /// It is empty, too large or not text.
     #[error("{0} must hold one line of text of at most {MAX_SECRET_BYTES} bytes")]
     Form(String),
-}
-
-/// Where an app's consumer secret is.
-#[derive(Clone, Debug)]
-pub enum ClientSecret {
-    /// In a file.
-    File(SecretFile),
-    /// Here.
-    Held(Secret<String>),
-}
-
-impl ClientSecret {
-    /// The file, if it is in one.
-    pub fn path(&self) -> Option<&Path> {
-        match self {
-            Self::File(file) => Some(file.path()),
-            Self::Held(_) => None,
-        }
-    }
-
-    /// Reads the secret.
-    pub fn read(&self) -> Result<Secret<String>, SecretFileError> {
-        match self {
-            Self::File(file) => file.read(),
-            Self::Held(secret) => Ok(secret.clone()),
-        }
-    }
 }
 
 impl SecretFile {
