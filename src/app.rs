@@ -108,6 +108,9 @@ impl App {
         let metrics = Arc::new(Metrics::new());
         let (tracer, spans) = tracer(config, &metrics).unzip();
         let engine = Engine::build_for(config, hub_address, metrics, tracer.clone())?;
+        if config.transport.egress.proxies().next().is_some() {
+            tracing::info!(egress = %config.transport.egress, "Salesforce is reached through an egress proxy");
+        }
         let tokens = token_source(config, &engine, runtime.handle());
         let ops = Arc::new(Ops::new(
             Arc::clone(&engine.metrics),

@@ -2,6 +2,7 @@
 //! whole and checked before anything is bound or opened; every fault is reported at once, with its key.
 
 mod control;
+mod egress;
 mod environment;
 mod salesforce;
 mod vault;
@@ -78,7 +79,7 @@ pub struct ConfigFaults {
 
 impl Config {
     /// Reads the configuration: `path`, else the file that `ORGPASS_CONFIG` names, else [`DEFAULT_FILE`] if it exists;
-    /// then the variables `ORGPASS_SECTION__KEY` of `env` over it.
+    /// then the variables `ORGPASS_SECTION__KEY` of `env` over it, and what `HTTPS_PROXY` and `NO_PROXY` say below it.
     pub fn load(path: Option<&Path>, env: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigFaults> {
         let env: BTreeMap<String, String> = env.into_iter().collect();
         let named = path.map(Path::to_owned).or_else(|| env.get("ORGPASS_CONFIG").map(PathBuf::from));
@@ -114,7 +115,8 @@ impl Config {
 
     fn parse(text: &str, base: &Path, env: &BTreeMap<String, String>) -> Result<Self, Vec<Fault>> {
         let mut table: Table = toml::from_str(text).map_err(|error| vec![syntax_fault(text, &error)])?;
-        let environment::Overlay { origins, misspelt } = environment::overlay(&mut table, env, &SECTIONS);
+        let environment::Overlay { mut origins, misspelt } = environment::overlay(&mut table, env, &SECTIONS);
+        origins.extend(egress::underlay(&mut table, env));
         let mut faults = Vec::new();
         let config = Self::read(table, base, &mut faults);
         for fault in &mut faults {
@@ -166,7 +168,7 @@ impl Config {
         if let Some(Err(error)) = store.password_file.clone().map(|file| SecretFile::new(file).read()) {
             sections.fault("store.password_file", error.to_string());
         }
-        warnings.extend(warnings::of(&store, hub.as_ref(), &apps, traces.as_ref()));
+        warnings.extend(warnings::of(&store, hub.as_ref(), &apps, traces.as_ref(), &transport));
         Some(Self {
             proxy,
             ops,

@@ -1,16 +1,21 @@
-//! The only outbound client. It dials a host that has been parsed and allowed, checks the address before it connects,
-//! speaks TLS with verified certificates, keeps idle connections per instance, and never follows a redirect.
+//! The only outbound client. It dials a host that has been parsed and allowed, checks the address before it connects or
+//! leaves that to an egress proxy, speaks TLS with verified certificates, keeps idle connections per instance, and never
+//! follows a redirect.
 
 mod collector;
 mod collector_url;
 mod dial;
 mod driver;
+mod egress;
+mod egress_url;
 mod http2;
 mod instance;
 mod one_shot;
 mod request_body;
 mod settings;
+mod tcp;
 mod trust;
+mod tunnel;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -19,11 +24,14 @@ use std::time::Instant;
 pub use collector::{Collector, CollectorError};
 pub use collector_url::CollectorUrl;
 pub use dial::DialError;
+pub use egress::{Egress, EgressProxy};
+pub use egress_url::{EgressUrl, EgressUrlError};
 pub use http2::{Http2Error, Http2Host, StreamBody};
 pub use instance::{Connection, Instance, ResponseBody, SendError};
 pub use one_shot::{Answer, OneShot, OneShotError};
 pub use request_body::{BodyError, RequestBody};
 pub use settings::Settings;
+pub use tunnel::{CredentialsFault, EgressError, EgressFault};
 
 use self::trust::Trust;
 use crate::salesforce::hosts::{InstanceUrl, LoginUrl, Origin, TargetUrl, WebUrl};
@@ -86,14 +94,27 @@ impl Transport {
 
     /// Dials a login host for one exchange: a connection of its own, ready to send exactly one request.
     pub async fn one_shot(&self, url: &LoginUrl) -> Result<OneShot, DialError> {
-        let stream = dial::dial(url.is_https(), url.host(), url.port(), self.trust.http1(), &self.settings).await?;
-        OneShot::handshake(stream, url.authority().to_owned(), self.settings.exchange_timeout).await
+        self.dial_once(url, self.settings.egress.of_exchange(url)).await
+    }
+
+    /// Dials an org for one request, by the way that calls take to it.
+    pub async fn one_call(&self, url: &InstanceUrl) -> Result<OneShot, DialError> {
+        self.dial_once(url, self.settings.egress.of_call(url)).await
     }
 
     /// Dials somebody else's server, for one request.
     pub async fn one_shot_to(&self, url: &WebUrl) -> Result<OneShot, DialError> {
-        let stream = dial::dial(url.is_https(), url.host(), url.port(), self.trust.http1(), &self.settings).await?;
+        self.dial_once(url, self.settings.egress.of_call(url)).await
+    }
+
+    async fn dial_once(&self, url: &Origin, through: Option<&EgressProxy>) -> Result<OneShot, DialError> {
+        let stream = dial::dial(url, through, self.trust.http1(), &self.settings).await?;
         OneShot::handshake(stream, url.authority().to_owned(), self.settings.exchange_timeout).await
+    }
+
+    /// Which ways it takes.
+    pub fn egress(&self) -> &Egress {
+        &self.settings.egress
     }
 
     /// Closes connections of `worker` that have been idle for too long.
@@ -117,7 +138,8 @@ impl Transport {
     /// A new connection of `instance`.
     pub async fn fresh_connection(&self, instance: &Arc<Instance>, worker: usize) -> Result<Connection, DialError> {
         let url = instance.url();
-        let stream = dial::dial(url.is_https(), url.host(), url.port(), self.trust.http1(), &self.settings).await?;
+        let through = self.settings.egress.of_call(url);
+        let stream = dial::dial(url, through, self.trust.http1(), &self.settings).await?;
         Connection::handshake(instance, worker, stream).await
     }
 

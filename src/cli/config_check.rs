@@ -44,6 +44,7 @@ impl Command {
             (false, StoreUrl::File(_)) => "session keys only".to_owned(),
         };
         writeln!(out, "  vault    {grant_keys}")?;
+        writeln!(out, "  egress   {}", config.transport.egress)?;
         let apps: Vec<_> = config.apps.iter().map(|app| named(app)).collect();
         writeln!(out, "  apps     {}", if apps.is_empty() { "none".to_owned() } else { apps.join(", ") })?;
         Ok(Exit::Success)

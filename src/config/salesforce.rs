@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::egress;
 use crate::salesforce::hosts::{HostError, PubSubUrl, TargetHosts, TargetUrl, TrustedHosts};
 use crate::settings::Section;
 use crate::transport::{Settings, Transport};
@@ -15,6 +16,7 @@ pub(super) fn read(mut section: Section<'_>) -> (Settings, Option<PathBuf>, Targ
         pubsub_url: host(&mut section, "pubsub_url", &trusted_hosts, PubSubUrl::parse).unwrap_or_default(),
         trusted_hosts,
         allow_private_addresses: section.flag_or("allow_private_addresses", false),
+        egress: egress::read(&mut section),
         // Dialling and an exchange together must end within the 45 s that a lease lives.
         connect_timeout: section.duration_or("connect_timeout", seconds(10), Duration::from_millis(50)..=seconds(15)),
         exchange_timeout: section.duration_or("exchange_timeout", seconds(30), Duration::from_millis(50)..=seconds(30)),

@@ -78,6 +78,7 @@ fn each_fault_names_its_key_and_the_remedy() {
         ("[salesforce]\naccount_engagement_url = \"pi.pardot.com\"", "salesforce.account_engagement_url", "https://"),
         ("[salesforce]\nca_file = \"no.pem\"", "salesforce.ca_file", "cannot read"),
         ("[salesforce]\nca_file = \"bad.pem\"", "salesforce.ca_file", "PEM"),
+        ("[salesforce]\nproxy_url = \"http://me:S3CRET@p:1\"", "salesforce.proxy_url", "credentials_file"),
         ("[salesforce]\nexchange_timeout = \"2m\"", "salesforce.exchange_timeout", "30s"),
         ("[log]\nformat = \"xml\"", "log.format", "\"json\" or \"text\""),
         ("[log]\nlevel = \"loud\"", "log.level", "error, warn, info"),
@@ -166,13 +167,17 @@ fn secret_files_that_others_can_read_are_named() {
         sentinel_password_file = \"password\"\nclient_cert_file = \"secret\"\nclient_key_file = \"secret\"";
     let hub = "[hub]\npublic_url = \"https://c.example.com\"\napi_tokens_file = \"tokens\"\n\
         [hub.webhooks.w]\nurl = \"https://w.example.com/\"\nsecret_file = \"webhook\"";
-    let text = format!("{KEYS}{app}\n{store}\n{hub}");
+    write(&folder, "egress", "user:password", 0o640);
+    let ways = "[salesforce]\nproxy_url = \"http://a:1\"\nproxy_credentials_file = \"egress\"\n\
+        exchange_proxy_url = \"http://b:1\"\nexchange_proxy_credentials_file = \"egress\"";
+    let text = format!("{KEYS}{app}\n{store}\n{hub}\n{ways}");
     let config = Config::from_toml(&text, folder.path()).unwrap();
     let keys: Vec<_> = config.warnings.iter().map(|warning| warning.key.as_str()).collect();
     let stores = ["store.password_file", "store.sentinel_password_file", "store.client_key_file"];
     let hubs = ["hub.api_tokens_file", "hub.webhooks.w.secret_file"];
     let apps = ["apps.a.client_secret_file", "apps.a.private_key_file"];
-    assert_eq!(keys, [&["vault.grant_keys_file"][..], &stores, &hubs, &apps].concat());
+    let ways = ["salesforce.proxy_credentials_file", "salesforce.exchange_proxy_credentials_file"];
+    assert_eq!(keys, [&["vault.grant_keys_file"][..], &stores, &ways, &hubs, &apps].concat());
     assert!(config.warnings[0].message.contains("chmod 600"));
 }
 

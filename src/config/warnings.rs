@@ -3,7 +3,7 @@
 use super::vault::readable_by_others;
 use crate::oauth::{Apps, Flow};
 use crate::settings::Fault;
-use crate::{hub, store, traces};
+use crate::{hub, store, traces, transport};
 
 /// Warnings about the files of secrets that these sections name, and about grants that are on their way out.
 pub(super) fn of(
@@ -11,6 +11,7 @@ pub(super) fn of(
     hub: Option<&hub::Settings>,
     apps: &Apps,
     traces: Option<&traces::Settings>,
+    transport: &transport::Settings,
 ) -> Vec<Fault> {
     let mut warnings = Vec::new();
     for (key, file) in [
@@ -19,6 +20,10 @@ pub(super) fn of(
         ("store.client_key_file", &store.client_key_file),
     ] {
         warnings.extend(file.as_deref().and_then(|file| readable_by_others(key, file)));
+    }
+    for proxy in transport.egress.proxies() {
+        let file = proxy.credentials.as_ref();
+        warnings.extend(file.and_then(|file| readable_by_others(&proxy.credentials_key(), file.path())));
     }
     let headers_file = traces.and_then(|traces| traces.headers_file.as_deref());
     warnings.extend(headers_file.and_then(|file| readable_by_others("traces.headers_file", file)));

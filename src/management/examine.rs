@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Management, Refusal};
 use crate::connection::{Cause, ConnectionKey};
 use crate::oauth::{self, ApiAccess};
-use crate::salesforce::hosts::{InstanceUrl, LoginUrl};
+use crate::salesforce::hosts::InstanceUrl;
 
 /// What the REST API made of a connection's session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,8 +24,7 @@ impl Management {
         let instance = InstanceUrl::parse(&stored.session.instance_url, &self.trusted_hosts)
             .map_err(|_| Refusal::Refused(Cause::HostNotAllowed))?;
         let unavailable = |error: &dyn std::fmt::Display| Refusal::Unavailable { message: error.to_string() };
-        let connection =
-            self.transport.one_shot(&LoginUrl::from(instance)).await.map_err(|error| unavailable(&error))?;
+        let connection = self.transport.one_call(&instance).await.map_err(|error| unavailable(&error))?;
         let access = oauth::api_access(&stored.session.access_token, connection).await;
         Ok(match access.map_err(|error| unavailable(&error))? {
             ApiAccess::Accepted(limits) => {

@@ -12,7 +12,7 @@ use crate::oauth::{self, App, Earn, ExchangeError};
 use crate::salesforce::hosts::LoginUrl;
 use crate::salesforce::token_errors::TokenFailure;
 use crate::secret::Secret;
-use crate::transport::{DialError, Transport};
+use crate::transport::{DialError, EgressProxy, Transport};
 
 /// No refresh token of anybody: an app that is known is told that it is dead.
 const MADE_UP_TOKEN: &str = "5Aep861.orgpass.doctor.made.up";
@@ -36,6 +36,8 @@ pub enum HostFound {
     SpecialAddress(String),
     /// No address takes a connection.
     Unreachable(String),
+    /// The egress proxy opens no way there.
+    NoWay(String),
     /// The two ends do not agree on TLS, or the certificate is not to be trusted.
     NoTls(String),
     /// It is reached, and its answer is lost.
@@ -63,16 +65,24 @@ impl Examiner {
         Self { transport }
     }
 
+    /// The egress proxy that exchanges with a login host go through.
+    pub fn egress(&self, login: &LoginUrl) -> Option<&EgressProxy> {
+        self.transport.egress().of_exchange(login)
+    }
+
     /// Goes to a login host and asks what time it is.
     pub async fn host(&self, login: &LoginUrl) -> HostFound {
-        // Apart from dialling, whose time-out does not say what took so long.
-        if let Err(why) = addresses_of(login).await {
+        // Apart from dialling, whose time-out does not say what took so long. An egress proxy resolves the name itself.
+        if self.egress(login).is_none()
+            && let Err(why) = addresses_of(login).await
+        {
             return HostFound::NoName(why);
         }
         let connection = match self.transport.one_shot(login).await {
             Ok(connection) => connection,
             Err(DialError::Name(error)) => return HostFound::NoName(error.to_string()),
             Err(error @ DialError::SpecialAddress) => return HostFound::SpecialAddress(error.to_string()),
+            Err(DialError::Egress(error)) => return HostFound::NoWay(error.to_string()),
             Err(DialError::Tls(error)) => return HostFound::NoTls(error.to_string()),
             Err(error) => return HostFound::Unreachable(error.to_string()),
         };

@@ -65,6 +65,7 @@ pub(crate) fn management(store: Arc<dyn Store>, vault: Arc<Vault>) -> Management
         pubsub_url: crate::salesforce::hosts::PubSubUrl::default(),
         trusted_hosts: trusted(),
         allow_private_addresses: false,
+        egress: transport::Egress::default(),
         connect_timeout: Duration::from_secs(5),
         exchange_timeout: Duration::from_secs(5),
         idle_timeout: Duration::from_secs(5),

@@ -1,6 +1,7 @@
 //! `ProxyError`: every way in which the proxy itself refuses a call. It carries typed data only, so that no source error
 //! and no secret can reach a caller through its text.
 
+mod egress_fault;
 mod faults;
 mod from_token;
 mod target_fault;
@@ -13,6 +14,7 @@ use http::{HeaderName, StatusCode};
 use crate::connection::Cause;
 use crate::salesforce::ErrorCode;
 
+pub use egress_fault::EgressFault;
 pub use faults::{HostFault, PathFault, Place, RequestFault, StreamEnd, TagFault, Unavailable};
 pub use target_fault::TargetFault;
 
@@ -133,6 +135,8 @@ pub enum ProxyError {
     StreamEnded(StreamEnd),
     /// The org's host could not be reached.
     UpstreamUnreachable,
+    /// The egress proxy opened no way to the org's host.
+    Egress(EgressFault),
     /// The org's response carried the connection's token.
     ResponseWithheld,
     /// The org took too long.
@@ -157,6 +161,7 @@ impl ProxyError {
             Self::ReplayNotPossible => Code::ReplayNotPossible,
             Self::StreamEnded(_) => Code::StreamEnded,
             Self::UpstreamUnreachable => Code::UpstreamUnreachable,
+            Self::Egress(fault) => fault.code(),
             Self::ResponseWithheld => Code::ResponseWithheld,
             Self::UpstreamTimeout => Code::UpstreamTimeout,
         }
@@ -214,6 +219,7 @@ impl ProxyError {
                 "The org's host could not be reached, or ended the connection before its answer was complete. Send it again later \
                  if the request may be repeated.",
             ),
+            Self::Egress(fault) => Cow::Borrowed(fault.text()),
             Self::ResponseWithheld => {
                 Cow::Borrowed("The org's response contained the connection's access token and was not passed on.")
             }

@@ -194,6 +194,7 @@ pub fn undialled(error: &DialError) -> ProxyError {
     tracing::warn!(%error, "the org's instance was not reached");
     match error {
         DialError::TimedOut => ProxyError::UpstreamTimeout,
+        DialError::Egress(error) => ProxyError::Egress((&error.fault).into()),
         _ => ProxyError::UpstreamUnreachable,
     }
 }

@@ -2,6 +2,7 @@
 //! an [`InstanceUrl`] or a [`LoginUrl`]; every outgoing connection for a connection's token starts from one of
 //! the two, or from the Pub/Sub API's own [`PubSubUrl`].
 
+mod host_list;
 mod pasted;
 mod pubsub_url;
 mod special_addresses;
@@ -15,6 +16,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::str::FromStr;
 
+pub use host_list::{HostList, ListedHost};
 pub use pubsub_url::PubSubUrl;
 pub use special_addresses::is_special_address;
 pub use target_url::{Environment, TargetHosts, TargetUrl};
@@ -173,6 +175,11 @@ impl Origin {
     /// Host and, unless it is the scheme's default, port, as in a `Host` header.
     pub fn authority(&self) -> &str {
         &self.authority
+    }
+
+    /// Whether it is this machine itself.
+    pub fn is_loopback(&self) -> bool {
+        url_parts::is_loopback(&self.host)
     }
 
     fn parse(

@@ -56,7 +56,8 @@ impl Collector {
 
     async fn dial(&self) -> Result<OneShot, DialError> {
         let url = &self.url;
-        let stream = dial::dial(url.is_https(), url.host(), url.port(), self.trust.http1(), &self.settings).await?;
+        // It is the operator's own, and most often beside this process.
+        let stream = dial::dial(url, None, self.trust.http1(), &self.settings).await?;
         OneShot::handshake(stream, url.authority().to_owned(), self.limit).await
     }
 }

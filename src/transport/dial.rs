@@ -1,8 +1,9 @@
 //! Dialling: resolve, check the address, connect, and finish TLS. The address that was checked is the one dialled, so
-//! that a name cannot answer twice.
+//! that a name cannot answer twice. Through an egress proxy there is no address to check: the proxy resolves the name, and
+//! TLS with the host itself says whether it is the one that was meant.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -13,12 +14,14 @@ use rustls_pki_types::ServerName;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::Settings;
-use crate::salesforce::hosts::is_special_address;
+use super::egress::EgressProxy;
+use super::tunnel::{self, EgressError, EgressFault};
+use super::{Settings, tcp};
+use crate::salesforce::hosts::{Origin, is_special_address};
 
 /// Why no connection came about. Nothing of a request has been sent.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +35,9 @@ pub enum DialError {
     /// No address accepts a connection.
     #[error("the connection failed: {0}")]
     Connect(io::Error),
+    /// The egress proxy did not open the way.
+    #[error(transparent)]
+    Egress(#[from] Box<EgressError>),
     /// TLS failed.
     #[error("TLS failed: {0}")]
     Tls(io::Error),
@@ -71,58 +77,42 @@ impl Stream {
     }
 }
 
-/// Connects to a host that has been parsed and allowed.
+/// Connects to a host that has been parsed and allowed, through an egress proxy where there is one.
 pub(super) async fn dial(
-    https: bool,
-    host: &str,
-    port: u16,
+    to: &Origin,
+    through: Option<&EgressProxy>,
     tls: Arc<ClientConfig>,
     settings: &Settings,
 ) -> Result<Stream, DialError> {
-    let connecting = async {
-        let tcp = connect(&addresses(host, port, settings).await?).await?;
-        tcp.set_nodelay(true).map_err(DialError::Connect)?;
-        if !https {
-            return Ok(Stream::Plain(tcp));
+    let deadline = Instant::now() + settings.connect_timeout;
+    let tcp = match through {
+        None => timeout_at(deadline, directly(to, settings)).await.map_err(|_| DialError::TimedOut)??,
+        Some(proxy) => {
+            let opened = timeout_at(deadline, tunnel::open(proxy, to)).await.unwrap_or(Err(EgressFault::TimedOut));
+            opened.map_err(|fault| Box::new(proxy.error(fault)))?
         }
-        let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned())
-            .map_err(|error| DialError::Tls(io::Error::other(error)))?;
-        let stream = TlsConnector::from(tls).connect(name, SingleWrites(tcp)).await.map_err(DialError::Tls)?;
-        Ok(Stream::Tls(Box::new(stream)))
     };
-    timeout(settings.connect_timeout, connecting).await.map_err(|_| DialError::TimedOut)?
+    if !to.is_https() {
+        return Ok(Stream::Plain(tcp));
+    }
+    let name = ServerName::try_from(to.host().to_owned()).map_err(|error| DialError::Tls(io::Error::other(error)))?;
+    let shaking_hands = TlsConnector::from(tls).connect(name, SingleWrites(tcp));
+    let stream = timeout_at(deadline, shaking_hands).await.map_err(|_| DialError::TimedOut)?;
+    Ok(Stream::Tls(Box::new(stream.map_err(DialError::Tls)?)))
 }
 
-async fn addresses(host: &str, port: u16, settings: &Settings) -> Result<Vec<SocketAddr>, DialError> {
-    let bare = host.trim_matches(['[', ']']);
-    let resolved: Vec<SocketAddr> = match bare.parse::<IpAddr>() {
-        Ok(address) => vec![SocketAddr::new(address, port)],
-        Err(_) => tokio::net::lookup_host((bare, port)).await.map_err(DialError::Name)?.collect(),
+async fn directly(to: &Origin, settings: &Settings) -> Result<TcpStream, DialError> {
+    let resolved = tcp::resolve(to.host(), to.port()).await.map_err(DialError::Name)?;
+    let is_allowed = |address: &SocketAddr| {
+        settings.allow_private_addresses
+            || settings.trusted_hosts.contains(to.host())
+            || !is_special_address(address.ip())
     };
-    if settings.allow_private_addresses || settings.trusted_hosts.contains(bare) {
-        return Ok(resolved);
+    let allowed: Vec<_> = resolved.iter().copied().filter(is_allowed).collect();
+    if allowed.is_empty() && !resolved.is_empty() {
+        return Err(DialError::SpecialAddress);
     }
-    let public: Vec<_> = resolved.into_iter().filter(|address| !is_special_address(address.ip())).collect();
-    if public.is_empty() { Err(DialError::SpecialAddress) } else { Ok(public) }
-}
-
-/// Tries each address in the resolver's order, giving the first ones a short head start each.
-async fn connect(addresses: &[SocketAddr]) -> Result<TcpStream, DialError> {
-    const HEAD_START: Duration = Duration::from_secs(2);
-    let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
-    for (left, address) in (1..=addresses.len()).rev().zip(addresses) {
-        let attempt = TcpStream::connect(address);
-        let outcome = if left == 1 {
-            attempt.await
-        } else {
-            timeout(HEAD_START, attempt).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
-        };
-        match outcome {
-            Ok(stream) => return Ok(stream),
-            Err(error) => last = error,
-        }
-    }
-    Err(DialError::Connect(last))
+    tcp::connect(&allowed).await.map_err(DialError::Connect)
 }
 
 impl AsyncRead for Stream {

@@ -142,7 +142,8 @@ impl Http2Host {
 
     async fn dial(&self) -> Result<Link, DialError> {
         let url = &self.url;
-        let stream = dial::dial(url.is_https(), url.host(), url.port(), self.trust.http2(), &self.settings).await?;
+        let through = self.settings.egress.of_call(url);
+        let stream = dial::dial(url, through, self.trust.http2(), &self.settings).await?;
         stream.must_speak_http2()?;
         let (sender, connection) = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::Egress;
 use crate::salesforce::hosts::{PubSubUrl, TrustedHosts};
 
 /// Settings of the outbound client.
@@ -13,7 +14,9 @@ pub struct Settings {
     pub pubsub_url: PubSubUrl,
     /// Whether hosts may resolve to private addresses (private links).
     pub allow_private_addresses: bool,
-    /// Longest wait for name, connection and TLS together.
+    /// Which way to take to a host.
+    pub egress: Egress,
+    /// Longest wait for name, connection, tunnel and TLS together.
     pub connect_timeout: Duration,
     /// Longest wait for a whole answer of a token endpoint.
     pub exchange_timeout: Duration,

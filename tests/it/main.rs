@@ -39,6 +39,7 @@ mod storing;
 mod streaming;
 mod subscribing;
 mod targeting;
+mod tunnelling;
 mod unread;
 mod warm;
 mod world;

@@ -23,6 +23,8 @@ use salesforce_sim::{AppKey, AppOptions, Org, OrgOptions, Simulator, Tokens, Use
 
 use crate::caller::Caller;
 
+/// Where Salesforce is if it is not on this machine: a name that is reserved for tests.
+pub const ELSEWHERE: &str = "salesforce.test";
 /// Between two looks at a condition.
 const POLL: Duration = Duration::from_millis(5);
 /// Far more than any condition takes on a loaded machine.
@@ -92,6 +94,10 @@ pub struct Options {
     pub redis: Option<Redis>,
     /// The URL of a store that the test keeps itself, if not one of the world's own.
     pub store: Option<String>,
+    /// Whether Salesforce is somewhere else: its hosts have names below [`ELSEWHERE`], which nothing here resolves.
+    pub elsewhere: bool,
+    /// Files in the world's folder: a name, and a secret that is searched for at the end.
+    pub secrets: Vec<(&'static str, String)>,
 }
 
 pub struct World {
@@ -105,6 +111,8 @@ pub struct World {
     more: String,
     orgpass: Option<App>,
     keys: Vec<String>,
+    elsewhere: bool,
+    secrets: Vec<String>,
 }
 
 /// A connection with both its ends.
@@ -135,7 +143,7 @@ impl World {
 
     fn build(options: Options) -> Self {
         events();
-        let sim = Simulator::start_on_thread(false);
+        let sim = Simulator::start_on_thread(options.elsewhere);
         let sim_app = sim.create_app(options.app);
         let dir = tempfile::tempdir().unwrap();
         let keys: Vec<String> = (0..2).map(|_| new_key_line().to_string()).collect();
@@ -146,12 +154,18 @@ impl World {
         std::fs::write(dir.path().join("app.pem"), AppKey::first().private_key).unwrap();
         let named = options.store.map(|url| format!("[store]\nurl = \"{url}\""));
         let store = options.redis.as_ref().map(|redis| redis.settings(dir.path())).or(named);
-        let config = Self::config(&sim, &sim_app, &options.config, store.as_deref(), dir.path());
+        for (name, secret) in &options.secrets {
+            std::fs::write(dir.path().join(name), secret).unwrap();
+        }
+        let places = Places::of(&sim, options.elsewhere);
+        let config = Self::config(&places, &sim_app, &options.config, store.as_deref(), dir.path());
         let log = Seen::default();
         let orgpass = App::start(&config, Box::new(log.clone())).unwrap();
         let seen = Seen::default();
         let (redis, more) = (options.redis, options.config);
-        Self { sim, sim_app, config, dir, log, seen, redis, more, orgpass: Some(orgpass), keys }
+        let secrets = options.secrets.into_iter().map(|(_, secret)| secret).collect();
+        let elsewhere = options.elsewhere;
+        Self { sim, sim_app, config, dir, log, seen, redis, more, orgpass: Some(orgpass), keys, elsewhere, secrets }
     }
 
     /// Stops Orgpass, and starts it again as the files in `dir` now say.
@@ -163,7 +177,8 @@ impl World {
     /// Starts Orgpass after [`World::stop`].
     pub async fn start_again(&mut self) {
         let store = self.redis.as_ref().map(|redis| redis.settings(self.dir.path()));
-        self.config = Self::config(&self.sim, &self.sim_app, &self.more, store.as_deref(), self.dir.path());
+        let places = Places::of(&self.sim, self.elsewhere);
+        self.config = Self::config(&places, &self.sim_app, &self.more, store.as_deref(), self.dir.path());
         let (config, log) = (self.config.clone(), self.log.clone());
         self.orgpass =
             Some(tokio::task::spawn_blocking(move || App::start(&config, Box::new(log)).unwrap()).await.unwrap());
@@ -220,7 +235,7 @@ impl World {
         events().text().lines().filter(|line| line.contains(word)).map(str::to_owned).collect()
     }
 
-    fn config(sim: &Simulator, app: &salesforce_sim::App, more: &str, store: Option<&str>, dir: &Path) -> Config {
+    fn config(places: &Places, app: &salesforce_sim::App, more: &str, store: Option<&str>, dir: &Path) -> Config {
         let text = format!(
             r#"
             [vault]
@@ -232,18 +247,19 @@ impl World {
             login_url = "{}"
             sandbox_login_url = "{}"
             [salesforce]
-            trusted_hosts = ["127.0.0.1"]
+            trusted_hosts = {:?}
             account_engagement_url = "{}"
             platform_url = "{}"
-            pubsub_url = "https://{}"
+            pubsub_url = "{}"
             ca_file = "simulator.pem"
             "#,
             app.client_id,
-            sim.url(),
-            sim.sandbox_url(),
-            sim.account_engagement_url(),
-            sim.platform_url(),
-            sim.pubsub_addr()
+            places.login,
+            places.sandbox_login,
+            places.trusted,
+            places.account_engagement,
+            places.platform,
+            places.pubsub
         );
         let mut table: toml::Table = text.parse().unwrap();
         merge(&mut table, more.parse().unwrap());
@@ -280,7 +296,11 @@ impl World {
 
     /// Connects a new org's user for a tenant, or a tenant's user.
     pub async fn connect(&self, tenant: &str, user: Option<&str>) -> Connected {
-        let org = self.sim.create_org(OrgOptions { name: tenant.to_owned(), ..OrgOptions::default() });
+        let mut options = OrgOptions { name: tenant.to_owned(), ..OrgOptions::default() };
+        if self.elsewhere {
+            options.host = format!("{tenant}.{ELSEWHERE}");
+        }
+        let org = self.sim.create_org(options);
         let sim_user = self.sim.create_user(&org, &format!("ana@{tenant}.example"));
         let tokens = self.sim.authorize(&self.sim_app, &sim_user);
         let key = ConnectionKey::parse(tenant, user).unwrap();
@@ -330,7 +350,7 @@ impl World {
             refresh_token: Some(Secret::new(tokens.refresh_token.clone())),
             username: None,
             password: None,
-            login_url: self.sim.url(),
+            login_url: Places::of(&self.sim, self.elsewhere).login,
             org_id: None,
             user_id: None,
             spent: Vec::new(),
@@ -368,7 +388,13 @@ impl World {
         let mut secrets = self.sim.secrets();
         // The last field, of derived keys too.
         secrets.extend(self.keys.iter().map(|line| line.rsplit_once(':').unwrap().1.to_owned()));
-        // Each line of a private key is worth a search of its own.
+        // Each line of a file is worth a search of its own; what stands before a colon is a name.
+        let is_secret = |line: &&str| line.len() >= 8 && !line.starts_with('-');
+        for line in self.secrets.iter().flat_map(|file| file.lines()).filter(is_secret) {
+            secrets.push(line.to_owned());
+            secrets.extend(line.split_once(':').map(|(_, password)| password.to_owned()));
+        }
+        // The same of a private key.
         let is_of_key = |line: &&str| line.len() >= 32 && !line.starts_with('-') && !line.contains(' ');
         secrets.extend(AppKey::first().private_key.lines().filter(is_of_key).map(str::to_owned));
         let stored = match (&self.redis, &self.config.store.url) {
@@ -392,6 +418,38 @@ impl World {
                     assert!(finder.find(bytes).is_none(), "{place} contains a secret");
                 }
             }
+        }
+    }
+}
+
+/// Where the simulator's hosts are, as Orgpass is told.
+struct Places {
+    login: String,
+    sandbox_login: String,
+    account_engagement: String,
+    platform: String,
+    pubsub: String,
+    trusted: Vec<String>,
+}
+
+impl Places {
+    fn of(sim: &Simulator, elsewhere: bool) -> Self {
+        let called = |name: &str, url: String| match elsewhere {
+            true => url.replace("127.0.0.1", &format!("{name}.{ELSEWHERE}")),
+            false => url,
+        };
+        let names = ["login", "pi", "api", "pubsub", "acme", "globex"];
+        let mut trusted = vec!["127.0.0.1".to_owned()];
+        if elsewhere {
+            trusted.extend(names.map(|name| format!("{name}.{ELSEWHERE}")));
+        }
+        Self {
+            login: called("login", sim.url()),
+            sandbox_login: called("login", sim.sandbox_url()),
+            account_engagement: called("pi", sim.account_engagement_url()),
+            platform: called("api", sim.platform_url()),
+            pubsub: called("pubsub", format!("https://{}", sim.pubsub_addr())),
+            trusted,
         }
     }
 }

@@ -1,22 +1,27 @@
 //! What a connection's session may do at its org: the REST API, from this address, how many calls.
 
-use http::Uri;
-
 use super::salesforce::leaves_from;
 use super::{Finding, Report};
 use crate::cli::Failure;
 use crate::connection::Cause;
 use crate::management::{ApiFound, ConnectionView};
+use crate::salesforce::hosts::InstanceUrl;
+use crate::transport::Settings;
 
 /// Of the daily calls, from which one should know.
 const MUCH_USED_PERCENT: u64 = 80;
 
 /// A session that is alive was shown to the REST API.
-pub(super) async fn report(found: &ApiFound, view: &ConnectionView, report: &mut Report<'_>) -> Result<(), Failure> {
+pub(super) async fn report(
+    found: &ApiFound,
+    view: &ConnectionView,
+    hosts: &Settings,
+    report: &mut Report<'_>,
+) -> Result<(), Failure> {
     report.add(api(found))?;
     report.add(match found {
         ApiFound::Accepted(_) => Finding::pass("ip restriction", "the org takes calls from here"),
-        ApiFound::Refused(code) if is_about_the_session(code.as_deref()) => restricted(view).await,
+        ApiFound::Refused(code) if is_about_the_session(code.as_deref()) => restricted(view, hosts).await,
         ApiFound::Refused(_) => Finding::skip("ip restriction", "the API refuses for another reason; mend that first"),
     })?;
     if let ApiFound::Accepted(used) = found {
@@ -62,14 +67,18 @@ fn is_about_the_session(code: Option<&str>) -> bool {
     matches!(code, None | Some("INVALID_SESSION_ID" | "INSUFFICIENT_ACCESS" | "RESTRICTED_IP"))
 }
 
-async fn restricted(view: &ConnectionView) -> Finding {
-    let instance = view.instance_url.as_ref().and_then(|url| url.parse::<Uri>().ok());
-    let port = |uri: &Uri| uri.port_u16().unwrap_or(443);
-    let leaves = match instance.as_ref().and_then(|uri| Some((uri.host()?, port(uri)))) {
-        Some((host, port)) => leaves_from(host, port).await,
+async fn restricted(view: &ConnectionView, hosts: &Settings) -> Finding {
+    let instance = view.instance_url.as_deref().and_then(|url| InstanceUrl::parse(url, &hosts.trusted_hosts).ok());
+    let from = match instance {
+        Some(instance) => match hosts.egress.of_call(&instance) {
+            Some(proxy) => Some(format!("that of the egress proxy {}", proxy.url)),
+            None => leaves_from(instance.host(), instance.port())
+                .await
+                .map(|address| format!("{address} or what it becomes on the way out")),
+        },
         None => None,
     };
-    let from = leaves.map_or_else(String::new, |address| format!(" {address} or what it becomes on the way out,"));
+    let from = from.map_or_else(String::new, |from| format!(" {from},"));
     let fix = format!(
         "allow this machine's address,{from} in the profile's login IP ranges or relax the app's IP policy; if it is \
          allowed, look for missing API access of the user or a session policy (IP lock, high assurance)"

@@ -46,7 +46,7 @@ pub(super) async fn examine(
         return Ok(());
     }
     match operator.examine(key).await {
-        Ok(found) => access::report(&found, &view, report).await,
+        Ok(found) => access::report(&found, &view, &config.transport, report).await,
         Err(refusal) => {
             report.add(Finding::warn("api access", refusal.to_string(), "try again in a minute"))?;
             Ok(())

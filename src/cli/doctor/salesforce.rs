@@ -10,6 +10,7 @@ use crate::cli::Failure;
 use crate::config::Config;
 use crate::management::{AppFound, Examiner, HostFound, addresses_of};
 use crate::salesforce::hosts::LoginUrl;
+use crate::transport::EgressProxy;
 
 /// Examines every login host and every app.
 pub(super) async fn hosts_and_apps(config: &Config, report: &mut Report<'_>) -> Result<(), Failure> {
@@ -43,15 +44,33 @@ pub(super) async fn hosts_and_apps(config: &Config, report: &mut Report<'_>) -> 
 
 async fn host(examiner: &Examiner, login: &LoginUrl, report: &mut Report<'_>) -> Result<(), Failure> {
     let found = examiner.host(login).await;
-    report.add(dns(login, &found).await)?;
+    if let Some(proxy) = examiner.egress(login) {
+        report.add(egress(login, proxy, &found))?;
+    } else {
+        report.add(dns(login, &found).await)?;
+    }
     report.add(tls(login, &found))?;
     let HostFound::Answers(there) = found else { return Ok(()) };
-    if let Some(address) = leaves_from(login.host(), login.port()).await {
+    if let Some(proxy) = examiner.egress(login) {
+        let seen = format!("exchanges leave from where {} is; Salesforce's Login History shows its address", proxy.url);
+        report.add(Finding::pass("egress address", seen))?;
+    } else if let Some(address) = leaves_from(login.host(), login.port()).await {
         let seen = format!("calls leave this machine from {address}; Salesforce's Login History shows what it becomes");
         report.add(Finding::pass("egress address", seen))?;
     }
     report.add(clock(login, there))?;
     Ok(())
+}
+
+fn egress(login: &LoginUrl, proxy: &EgressProxy, found: &HostFound) -> Finding {
+    match found {
+        HostFound::NoWay(why) => {
+            let (url, credentials) = (proxy.url_key(), proxy.credentials_key());
+            let fix = format!("look at {url}, at {credentials} and at that proxy, which must let out to {login}");
+            Finding::fail("egress proxy", why.clone(), &fix)
+        }
+        _ => Finding::pass("egress proxy", format!("{} opens the way to {login}, and resolves its name", proxy.url)),
+    }
 }
 
 async fn dns(login: &LoginUrl, found: &HostFound) -> Finding {
@@ -79,6 +98,7 @@ fn tls(login: &LoginUrl, found: &HostFound) -> Finding {
         HostFound::NoName(_) | HostFound::SpecialAddress(_) => {
             Finding::skip("tls", format!("{login} has no address to go to"))
         }
+        HostFound::NoWay(_) => Finding::skip("tls", format!("no way leads to {login}")),
         HostFound::Unreachable(why) => Finding::fail(
             "tls",
             format!("{login}: {why}"),

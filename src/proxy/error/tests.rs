@@ -19,6 +19,7 @@ fn all_errors() -> Vec<ProxyError> {
     errors.extend(RequestFault::ALL.iter().map(|fault| ProxyError::InvalidRequest(*fault)));
     errors.extend(StreamEnd::ALL.iter().map(|end| ProxyError::StreamEnded(*end)));
     errors.extend(HostFault::ALL.iter().map(|fault| ProxyError::HostRefused(*fault)));
+    errors.extend(EgressFault::ALL.map(ProxyError::Egress));
     errors.extend(Unavailable::ALL.map(ProxyError::TokenUnavailable));
     for cause in Cause::ALL {
         errors.push(ProxyError::Reauthorize { cause: *cause });

@@ -135,6 +135,7 @@ mod tests {
             pubsub_url: crate::salesforce::hosts::PubSubUrl::default(),
             trusted_hosts: trusted(),
             allow_private_addresses: false,
+            egress: crate::transport::Egress::default(),
             connect_timeout: Duration::from_secs(1),
             exchange_timeout: Duration::from_secs(1),
             idle_timeout: Duration::from_secs(1),

@@ -42,13 +42,17 @@ impl UrlParts {
     }
 
     pub(super) fn is_loopback(&self) -> bool {
-        self.host == "localhost" || self.host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+        is_loopback(&self.host)
     }
 
     pub(super) fn authority(&self) -> String {
         let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
         if self.port == self.default_port() { host } else { format!("{host}:{}", self.port) }
     }
+}
+
+pub(super) fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 fn split_port(authority: &str) -> Result<(&str, Option<u16>), HostError> {

@@ -133,7 +133,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("oauth", &["salesforce", "secret", "settings", "transport"]),
     ("store", &["connection", "metrics", "secret", "settings", "vault"]),
     ("traces", &["metrics", "secret", "settings", "shutdown", "transport"]),
-    ("transport", &["salesforce"]),
+    ("transport", &["salesforce", "secret"]),
     ("vault", &["connection"]),
     ("telemetry", &["access_log", "settings"]),
     // For the one table of causes.
@@ -170,7 +170,7 @@ pub const OWNERS: &[(&str, &[&str])] = &[
     ("quick_cache", &["token"]),
     ("foldhash", &["proxy/observe", "salesforce", "token"]),
     ("itoa", &["access_log"]),
-    ("data_encoding", &["connection", "hub", "oauth", "proxy/observe", "store"]),
+    ("data_encoding", &["connection", "hub", "oauth", "proxy/observe", "store", "transport/tunnel"]),
     ("async_compression", &["proxy/soap"]),
     ("quick_xml", &["salesforce/soap"]),
     ("futures_util", &["hub/api/stream", "hub/http", "proxy/soap", "transport"]),

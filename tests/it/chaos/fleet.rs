@@ -461,6 +461,7 @@ impl Drop for Fleet {
 
 fn orgpass(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_orgpass"));
+    command.env_remove("HTTPS_PROXY").env_remove("https_proxy");
     command.args(arguments).current_dir(folder).env("ORGPASS_CONFIG", folder.join("orgpass.toml"));
     command
 }

@@ -55,6 +55,7 @@ fn provide(table: &mut Table, folder: &Path, certified: &rcgen::CertifiedKey<rcg
                     "private_key_file" => salesforce_sim::AppKey::first().private_key.to_owned(),
                     "api_tokens_file" => format!("backend {}", "x".repeat(32)),
                     "headers_file" => "Authorization: Bearer key".to_owned(),
+                    key if key.ends_with("credentials_file") => "user:password".to_owned(),
                     "secret_file" => crate::delivering::SECRET.to_owned(),
                     key if key.contains("keys") => new_key_line().to_string(),
                     _ => "a secret".to_owned(),

@@ -29,8 +29,8 @@ pub struct OrgOptions {
     pub name: String,
     /// Production or sandbox.
     pub kind: OrgKind,
-    /// The host name of `instance_url`: `127.0.0.1` or `localhost`. The org's listener is on loopback
-    /// whatever its My Domain is called.
+    /// The host name of `instance_url`: `127.0.0.1`, `localhost`, or a name below `salesforce.test`. The org's listener is
+    /// on loopback whatever it is called.
     pub host: String,
     /// The daily quota that `Sforce-Limit-Info` shows.
     pub daily_api_requests: u64,
