@@ -30,7 +30,8 @@ pub use http2::{Http2Error, Http2Host, StreamBody};
 pub use instance::{Connection, Instance, ResponseBody, SendError};
 pub use one_shot::{Answer, OneShot, OneShotError};
 pub use request_body::{BodyError, RequestBody};
-pub use settings::Settings;
+use rustls::ClientConfig;
+pub use settings::{ClientCert, Settings};
 pub use tunnel::{CredentialsFault, EgressError, EgressFault};
 
 use self::trust::Trust;
@@ -45,6 +46,9 @@ pub enum TransportError {
     /// The extra roots are not PEM certificates.
     #[error("salesforce.ca_file is not a file of PEM certificates: {0}")]
     CaFile(String),
+    /// The client certificate and its key are not PEM, or not of each other.
+    #[error("salesforce.client_cert_file and client_key_file do not hold a certificate in PEM and its key: {0}")]
+    ClientCert(String),
 }
 
 /// The outbound client of one process.
@@ -61,7 +65,7 @@ impl Transport {
     /// A client that trusts the public roots and the PEM certificates in `ca_file`. `workers` is the number of proxy
     /// threads that send through it.
     pub fn new(settings: Settings, ca_file: Option<PathBuf>, workers: usize) -> Result<Self, TransportError> {
-        let trust = Arc::new(Trust::load(ca_file)?);
+        let trust = Arc::new(Trust::load(ca_file, settings.client_cert.clone())?);
         let pub_sub = Http2Host::new(settings.pubsub_url.clone(), Arc::clone(&trust), settings.clone(), workers);
         Ok(Self { settings, trust, workers, pub_sub, instances: Mutex::new(Vec::new()) })
     }
@@ -82,7 +86,8 @@ impl Transport {
             return known;
         }
         instances.retain(|instance| instance.strong_count() > 0);
-        let instance = Arc::new(Instance::new(url.clone(), self.workers, self.settings.max_idle));
+        let authority = self.settings.place(url).authority().to_owned();
+        let instance = Arc::new(Instance::new(url.clone(), &authority, self.workers, self.settings.max_idle));
         instances.push(Arc::downgrade(&instance));
         instance
     }
@@ -104,12 +109,20 @@ impl Transport {
 
     /// Dials somebody else's server, for one request.
     pub async fn one_shot_to(&self, url: &WebUrl) -> Result<OneShot, DialError> {
-        self.dial_once(url, self.settings.egress.of_call(url)).await
+        let through = self.settings.egress.of_call(url);
+        let stream = dial::dial(url, through, self.trust.http1(), &self.settings).await?;
+        OneShot::handshake(stream, url.authority().to_owned(), self.settings.exchange_timeout).await
     }
 
     async fn dial_once(&self, url: &Origin, through: Option<&EgressProxy>) -> Result<OneShot, DialError> {
-        let stream = dial::dial(url, through, self.trust.http1(), &self.settings).await?;
+        let url = self.settings.place(url);
+        let stream = dial::dial(&url, through, self.hands(&url), &self.settings).await?;
         OneShot::handshake(stream, url.authority().to_owned(), self.settings.exchange_timeout).await
+    }
+
+    /// How to shake hands with a host of Salesforce by HTTP/1.1.
+    fn hands(&self, to: &Origin) -> Arc<ClientConfig> {
+        if self.settings.is_shown_certificate(to) { self.trust.certified() } else { self.trust.http1() }
     }
 
     /// Which ways it takes.
@@ -137,9 +150,9 @@ impl Transport {
 
     /// A new connection of `instance`.
     pub async fn fresh_connection(&self, instance: &Arc<Instance>, worker: usize) -> Result<Connection, DialError> {
-        let url = instance.url();
-        let through = self.settings.egress.of_call(url);
-        let stream = dial::dial(url, through, self.trust.http1(), &self.settings).await?;
+        let url = self.settings.place(instance.url());
+        let through = self.settings.egress.of_call(&url);
+        let stream = dial::dial(&url, through, self.hands(&url), &self.settings).await?;
         Connection::handshake(instance, worker, stream).await
     }
 

@@ -21,6 +21,8 @@ pub(super) fn of(
     ] {
         warnings.extend(file.as_deref().and_then(|file| readable_by_others(key, file)));
     }
+    let client_key = transport.client_cert.as_ref().map(|cert| cert.key_file.as_path());
+    warnings.extend(client_key.and_then(|file| readable_by_others("salesforce.client_key_file", file)));
     for proxy in transport.egress.proxies() {
         let file = proxy.credentials.as_ref();
         warnings.extend(file.and_then(|file| readable_by_others(&proxy.credentials_key(), file.path())));

@@ -66,6 +66,7 @@ pub(crate) fn management(store: Arc<dyn Store>, vault: Arc<Vault>) -> Management
         trusted_hosts: trusted(),
         allow_private_addresses: false,
         egress: transport::Egress::default(),
+        client_cert: None,
         connect_timeout: Duration::from_secs(5),
         exchange_timeout: Duration::from_secs(5),
         idle_timeout: Duration::from_secs(5),

@@ -3,6 +3,7 @@
 //! the two, or from the Pub/Sub API's own [`PubSubUrl`].
 
 mod host_list;
+mod mutual_tls;
 mod pasted;
 mod pubsub_url;
 mod special_addresses;

@@ -72,8 +72,8 @@ pub struct ResponseBody {
 }
 
 impl Instance {
-    pub(super) fn new(url: Origin, workers: usize, max_idle: usize) -> Self {
-        let host = HeaderValue::from_str(url.authority()).expect("a parsed host is a valid header value");
+    pub(super) fn new(url: Origin, authority: &str, workers: usize, max_idle: usize) -> Self {
+        let host = HeaderValue::from_str(authority).expect("a parsed host is a valid header value");
         Self { url, host, idle: (0..workers).map(|_| Mutex::default()).collect(), max_idle }
     }
 

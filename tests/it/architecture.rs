@@ -45,6 +45,7 @@ const EXPOSES: &[&str] = &[
     "token/sealed.rs",
     "token/session.rs",
     "traces/headers_file.rs",
+    "transport/trust.rs",
     "transport/tunnel.rs",
 ];
 

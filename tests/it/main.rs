@@ -10,6 +10,7 @@ mod authenticating;
 mod binary;
 mod bodies;
 mod caller;
+mod certifying;
 mod chaos;
 mod clients;
 mod cometd;

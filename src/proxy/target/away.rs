@@ -136,6 +136,7 @@ mod tests {
             trusted_hosts: trusted(),
             allow_private_addresses: false,
             egress: crate::transport::Egress::default(),
+            client_cert: None,
             connect_timeout: Duration::from_secs(1),
             exchange_timeout: Duration::from_secs(1),
             idle_timeout: Duration::from_secs(1),

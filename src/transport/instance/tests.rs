@@ -30,7 +30,7 @@ async fn with_one_idle_after(answer: &'static [u8]) -> (Arc<Instance>, TcpStream
     let address = listener.local_addr().unwrap();
     let trusted = TrustedHosts::new(vec!["127.0.0.1".parse().unwrap()]);
     let url = InstanceUrl::parse(&format!("http://{address}"), &trusted).unwrap();
-    let instance = Arc::new(Instance::new((*url).clone(), 1, 4));
+    let instance = Arc::new(Instance::new((*url).clone(), url.authority(), 1, 4));
     let org = tokio::spawn(async move { accept_and_answer(&listener, answer).await });
     let stream = Stream::Plain(TcpStream::connect(address).await.unwrap());
     let connection = Connection::handshake(&instance, 0, stream).await.unwrap();

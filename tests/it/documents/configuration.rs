@@ -50,8 +50,8 @@ fn provide(table: &mut Table, folder: &Path, certified: &rcgen::CertifiedKey<rcg
             Value::String(path) if key.ends_with("_file") => {
                 let name = Path::new(path.as_str()).file_name().unwrap().to_str().unwrap().to_owned();
                 let content = match key.as_str() {
-                    "ca_file" | "tls_certificate_file" => certified.cert.pem(),
-                    "tls_private_key_file" => certified.signing_key.serialize_pem(),
+                    "ca_file" | "tls_certificate_file" | "client_cert_file" => certified.cert.pem(),
+                    "tls_private_key_file" | "client_key_file" => certified.signing_key.serialize_pem(),
                     "private_key_file" => salesforce_sim::AppKey::first().private_key.to_owned(),
                     "api_tokens_file" => format!("backend {}", "x".repeat(32)),
                     "headers_file" => "Authorization: Bearer key".to_owned(),

@@ -23,7 +23,6 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 #[derive(Clone)]
 struct Serving {
     shared: Arc<Shared>,
-    tls: Option<TlsAcceptor>,
     pubsub_tls: TlsAcceptor,
     stop: watch::Receiver<()>,
 }
@@ -32,11 +31,10 @@ struct Serving {
 pub(crate) async fn run(
     shared: Arc<Shared>,
     mut opened: mpsc::UnboundedReceiver<Door>,
-    tls: Option<TlsAcceptor>,
     pubsub_tls: TlsAcceptor,
     mut stop: watch::Receiver<()>,
 ) {
-    let serving = Serving { shared, tls, pubsub_tls, stop: stop.clone() };
+    let serving = Serving { shared, pubsub_tls, stop: stop.clone() };
     loop {
         let door = tokio::select! {
             door = opened.recv() => door,
@@ -70,7 +68,7 @@ async fn accept(listener: TcpListener, site: Site, mut serving: Serving) {
 }
 
 async fn connection(stream: TcpStream, site: Site, mut serving: Serving) {
-    let wire = match &serving.tls {
+    let wire = match serving.shared.tls() {
         None => Wire::plain(stream),
         Some(tls) => match tls.accept(stream).await {
             Ok(stream) => Wire::tls(stream),

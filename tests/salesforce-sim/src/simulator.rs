@@ -117,11 +117,12 @@ impl Simulator {
         let Acceptors { web, pubsub: pubsub_tls, ca_pem } = tls::acceptors();
         let (opened, to_serve) = mpsc::unbounded_channel();
         let (stop, stopped) = watch::channel(());
-        let shared = Arc::new(Shared::new(Doors { scheme: if with_tls { "https" } else { "http" }, opened }));
+        let doors = Doors { scheme: if with_tls { "https" } else { "http" }, opened };
+        let shared = Arc::new(Shared::new(doors, with_tls.then_some(web)));
         shared.doors.open(listener, Site::Login(OrgKind::Production));
         shared.doors.open(sandbox_listener, Site::Login(OrgKind::Sandbox));
         shared.doors.open(pubsub_listener, Site::PubSub { org_id: None });
-        let serving = listener::run(Arc::clone(&shared), to_serve, with_tls.then_some(web), pubsub_tls, stopped);
+        let serving = listener::run(Arc::clone(&shared), to_serve, pubsub_tls, stopped);
         let simulator = Self { shared, addr, sandbox, pubsub, ca_pem: Arc::from(ca_pem), _stop: Arc::new(stop) };
         Ok((simulator, serving))
     }
@@ -154,6 +155,16 @@ impl Simulator {
     #[must_use]
     pub fn ca_pem(&self) -> &str {
         &self.ca_pem
+    }
+
+    /// From now on, connections to hosts that speak https are for those only who show a certificate of this authority; the
+    /// Pub/Sub API's are as before.
+    ///
+    /// # Panics
+    /// When the simulator speaks plain http, or the text holds no certificate in PEM.
+    pub fn demand_certificates(&self, authority: &str) {
+        let acceptor = self.shared.tls().expect("a simulator that speaks https");
+        self.shared.set_tls(tls::demanding(&acceptor, authority));
     }
 
     /// Registers an app.

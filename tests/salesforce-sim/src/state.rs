@@ -24,6 +24,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
 
 use crate::clock::{Clock, Millis};
 use crate::doors::Doors;
@@ -42,10 +43,12 @@ pub(crate) struct Shared {
     pub(crate) trickle: Arc<Semaphore>,
     pub(crate) held: Held,
     pub(crate) doors: Doors,
+    /// How web hosts speak TLS, if they do.
+    tls: Mutex<Option<TlsAcceptor>>,
 }
 
 impl Shared {
-    pub(crate) fn new(doors: Doors) -> Self {
+    pub(crate) fn new(doors: Doors, tls: Option<TlsAcceptor>) -> Self {
         let clock = Arc::<Clock>::default();
         Self {
             world: Mutex::new(World { clock: Arc::clone(&clock), ..World::default() }),
@@ -56,7 +59,16 @@ impl Shared {
             trickle: Arc::new(Semaphore::new(0)),
             held: Held::default(),
             doors,
+            tls: Mutex::new(tls),
         }
+    }
+
+    pub(crate) fn tls(&self) -> Option<TlsAcceptor> {
+        self.tls.lock().expect("nothing panics while it is locked").clone()
+    }
+
+    pub(crate) fn set_tls(&self, tls: TlsAcceptor) {
+        *self.tls.lock().expect("nothing panics while it is locked") = Some(tls);
     }
 
     pub(crate) fn world(&self) -> MutexGuard<'_, World> {

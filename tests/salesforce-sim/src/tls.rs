@@ -1,10 +1,12 @@
-//! A certificate authority made for one run, and the certificate it issues to the simulator.
+//! A certificate authority made for one run, and the certificate it issues to the simulator; and what clients have to show.
 
 use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
-use rustls::ServerConfig;
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
 use tokio_rustls::TlsAcceptor;
 
 /// The host names and addresses that the certificate is good for. Nothing resolves the last: it is for those who reach the
@@ -48,4 +50,25 @@ fn made() -> Result<Acceptors, Box<dyn std::error::Error>> {
         TlsAcceptor::from(Arc::new(config))
     };
     Ok(Acceptors { web: speaking(b"http/1.1"), pubsub: speaking(b"h2"), ca_pem: root.pem() })
+}
+
+/// The same, for clients only that show a certificate of this authority.
+///
+/// # Panics
+/// When the text holds no certificates.
+pub(crate) fn demanding(acceptor: &TlsAcceptor, authority: &str) -> TlsAcceptor {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(authority.as_bytes()) {
+        roots.add(certificate.expect("PEM")).expect("a root");
+    }
+    let config = acceptor.config();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
+    let mut demanding = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("the provider has them")
+        .with_client_cert_verifier(verifier.build().expect("at least one root"))
+        .with_cert_resolver(Arc::clone(&config.cert_resolver));
+    demanding.alpn_protocols.clone_from(&config.alpn_protocols);
+    TlsAcceptor::from(Arc::new(demanding))
 }
