@@ -91,6 +91,33 @@ headers_file = "/etc/orgpass-traces/headers"
 {{- end }}
 {{- end }}
 
+{{- define "orgpass.egressConfig" -}}
+{{- if .proxyUrl }}
+
+[salesforce]
+proxy_url = {{ .proxyUrl | quote }}
+{{- if .credentialsSecret }}
+proxy_credentials_file = "/etc/orgpass-egress/credentials"
+{{- end }}
+{{- with .noProxy }}
+no_proxy = {{ toJson . }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "orgpass.egressMounts" -}}
+{{- if and .proxyUrl .credentialsSecret }}
+- {name: orgpass-egress, mountPath: /etc/orgpass-egress, readOnly: true}
+{{- end }}
+{{- end }}
+
+{{- define "orgpass.egressVolumes" -}}
+{{- if and .proxyUrl .credentialsSecret }}
+- name: orgpass-egress
+  secret: {secretName: {{ .credentialsSecret | quote }}, defaultMode: 0440, items: [{key: credentials, path: credentials}]}
+{{- end }}
+{{- end }}
+
 {{- define "orgpass.env" -}}
 - {name: ORGPASS_CONFIG, value: /etc/orgpass/orgpass.toml}
 {{- range $name, $value := . }}

@@ -38,6 +38,7 @@ when all other containers have ended, and drains: docs/deployment.md.
     - {name: orgpass-proxy, mountPath: /run/orgpass-proxy}
     {{- end }}
     {{- include "orgpass.storeMounts" .Values.sidecar.store | nindent 4 }}
+    {{- include "orgpass.egressMounts" .Values.sidecar.egress | nindent 4 }}
     {{- include "orgpass.tracesMounts" .Values.sidecar.traces | nindent 4 }}
 {{- end }}
 
@@ -53,5 +54,6 @@ when all other containers have ended, and drains: docs/deployment.md.
   emptyDir: {medium: Memory, sizeLimit: 1Mi}
 {{- end }}
 {{- include "orgpass.storeVolumes" .Values.sidecar.store }}
+{{- include "orgpass.egressVolumes" .Values.sidecar.egress }}
 {{- include "orgpass.tracesVolumes" .Values.sidecar.traces }}
 {{- end }}
