@@ -1,9 +1,10 @@
-//! Tests that need a program nobody here wrote: a browser, an OAuth server, an API tester. `scripts/peers` installs
+//! Tests that need a program nobody here wrote: a browser, an OAuth server, an API tester, an HTTP proxy. `scripts/peers` installs
 //! them; their scripts and lists are in `tests/peers/`.
 
 mod browser;
 mod oidc;
 mod schemathesis;
+mod squid;
 mod webhooks;
 
 use std::path::{Path, PathBuf};
@@ -31,6 +32,11 @@ impl Peers {
     /// A program that came with a Python package: `st`, for one.
     pub fn python_program(name: &str) -> Command {
         Command::new(installed(&format!("python/bin/{name}")))
+    }
+
+    /// The HTTP proxy.
+    pub fn squid() -> PathBuf {
+        installed("squid")
     }
 
     /// A browser of Chromium's family.
