@@ -124,7 +124,7 @@ pub(super) async fn open(through: &EgressProxy, to: &Origin) -> Result<TcpStream
     let to = format!("{}:{}", to.host(), to.port());
     let (status, stream) = ask(stream, request(&to, authorization)).await?;
     match (status, stream) {
-        (StatusCode::OK, Some(stream)) => Ok(stream),
+        (_, Some(stream)) => Ok(stream),
         (StatusCode::PROXY_AUTHENTICATION_REQUIRED, _) => {
             Err(EgressFault::Credentials { key: through.credentials_key() })
         }
@@ -147,7 +147,7 @@ fn request(to: &str, authorization: Option<HeaderValue>) -> Request<Empty<Bytes>
     request
 }
 
-/// Sends the request; gives the answer's status, and after a 200 the connection, of which not a byte more was read.
+/// Sends the request; gives the answer's status, and after a success the connection, of which not a byte more was read.
 async fn ask(
     stream: TcpStream,
     request: Request<Empty<Bytes>>,
@@ -166,7 +166,8 @@ async fn ask(
             answer.await?.status()
         }
     };
-    if status != StatusCode::OK {
+    // Any success opens it (RFC 9110, section 9.3.6).
+    if !status.is_success() {
         return Ok((status, None));
     }
     let parts = match parts {

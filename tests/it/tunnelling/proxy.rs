@@ -19,7 +19,7 @@ pub enum Manner {
     /// Opens the tunnel.
     #[default]
     Opens,
-    /// Opens it as some do that speak HTTP/1.0.
+    /// Opens it as some do that speak HTTP/1.0, by another status of success.
     OpensInOldWay,
     /// Opens one to another place.
     LeadsTo(SocketAddr),
@@ -111,7 +111,7 @@ impl Proxy {
         let to: SocketAddr = match manner {
             Manner::Opens => self.open(&mut stream, &to, OPEN).await?,
             Manner::OpensInOldWay => {
-                self.open(&mut stream, &to, b"HTTP/1.0 200 OK\r\nProxy-agent: old\r\n\r\n").await?
+                self.open(&mut stream, &to, b"HTTP/1.0 201 Connected\r\nProxy-agent: old\r\n\r\n").await?
             }
             Manner::LeadsTo(elsewhere) => {
                 stream.write_all(OPEN).await.ok()?;
