@@ -133,7 +133,8 @@ impl Answer {
         for cookie in COOKIES {
             headers.append(SET_COOKIE, HeaderValue::from_static(cookie));
         }
-        self.response
+        let is_announced = headers.contains_key(CONTENT_LENGTH);
+        self.response.map(|body| if is_announced { body } else { body.chunked() })
     }
 }
 

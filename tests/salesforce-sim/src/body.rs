@@ -20,6 +20,8 @@ pub(crate) type SendError = Box<dyn std::error::Error + Send + Sync>;
 
 pub(crate) enum Body {
     Full(Bytes),
+    /// The same, with a length that is not told, so that it goes in chunks.
+    Chunked(Bytes),
     /// This many bytes of `x`.
     Generated(u64),
     /// The request's own body.
@@ -60,6 +62,14 @@ impl Body {
         Self::Truncated(Truncated::Half(whole.slice(..whole.len() / 2)))
     }
 
+    /// Sends in chunks what is there, as Salesforce does, and nothing as nothing.
+    pub(crate) fn chunked(self) -> Self {
+        match self {
+            Self::Full(bytes) if !bytes.is_empty() => Self::Chunked(bytes),
+            other => other,
+        }
+    }
+
     /// The bytes, if they are all there.
     pub(crate) fn whole(&self) -> Option<&Bytes> {
         match self {
@@ -75,7 +85,9 @@ impl hyper::body::Body for Body {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, SendError>>> {
         let next = match &mut *self {
-            Self::Full(bytes) => Ok(Some(std::mem::take(bytes)).filter(|bytes| !bytes.is_empty())),
+            Self::Full(bytes) | Self::Chunked(bytes) => {
+                Ok(Some(std::mem::take(bytes)).filter(|bytes| !bytes.is_empty()))
+            }
             Self::Generated(left) => {
                 let size = (*left).min(CHUNK as u64);
                 *left -= size;
@@ -93,7 +105,7 @@ impl hyper::body::Body for Body {
         match self {
             Self::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Self::Generated(left) => SizeHint::with_exact(*left),
-            Self::Echo(_) | Self::Trickle(_) | Self::Truncated(_) => SizeHint::default(),
+            Self::Chunked(_) | Self::Echo(_) | Self::Trickle(_) | Self::Truncated(_) => SizeHint::default(),
         }
     }
 
@@ -101,7 +113,7 @@ impl hyper::body::Body for Body {
         match self {
             Self::Full(bytes) => bytes.is_empty(),
             Self::Generated(left) => *left == 0,
-            Self::Echo(_) | Self::Trickle(_) | Self::Truncated(_) => false,
+            Self::Chunked(_) | Self::Echo(_) | Self::Trickle(_) | Self::Truncated(_) => false,
         }
     }
 }
