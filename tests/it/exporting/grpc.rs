@@ -111,7 +111,9 @@ async fn a_stream_lasts_until_its_trailers_and_the_org_and_the_caller_may_see_ot
     let _: FetchResponse = stream.next().await.unwrap();
     drop(stream);
     let spans = collector.trace(OTHER_TRACE, 2).await;
-    assert_eq!(ending(&spans[0]), ended("CANCELLED"));
-    assert_eq!(ending(&spans[1]), (None, false, None));
+    // Its own half ends first, and the org may be as quick to end the other.
+    let endings = [ending(&spans[0]), ending(&spans[1])];
+    let (cancelled, over) = ([ended("CANCELLED"), (None, false, None)], [ended("OK"), ended("OK")]);
+    assert!(endings == cancelled || endings == over, "{endings:?}");
     assert!(spans[1].ended - spans[1].began > 0);
 }
